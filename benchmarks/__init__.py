@@ -1,0 +1,1 @@
+"""Benchmarks: accuracy and latency, measured with the code that users run."""

@@ -1,0 +1,1 @@
+"""aiart's conversion room: a run folder in, self-describing .tflite files out."""

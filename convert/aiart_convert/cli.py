@@ -1,0 +1,113 @@
+"""The command `aiart-convert`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from aiart_edge import __version__
+from aiart_edge.errors import ModelFileError, require_extra
+from aiart_edge.stderr import silenced
+
+if TYPE_CHECKING:
+    from aiart_convert.verify import Verification
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.version_option(__version__)
+@click.argument("source", required=False, type=_PATH)
+@click.option(
+    "--quantize",
+    "precisions",
+    multiple=True,
+    required=True,
+    type=click.Choice(["float32", "int8"]),
+    help="The precision of the file to write; may be repeated.",
+)
+@click.option("--split", type=_PATH, help="The split.csv that a .keras file was trained on.")
+@click.option("--data", type=_PATH, help="The data folder.  [default: where the run's card says]")
+@click.option("--runs", type=_PATH, default=Path("runs"), show_default=True)
+@click.option("--out", type=_PATH, help="The folder to write to.  [default: the model's own]")
+@click.option(
+    "--on",
+    "part",
+    type=click.Choice(["validation", "test"]),
+    default="validation",
+    show_default=True,
+    help="The part of the split on which the file is compared with the Keras model.",
+)
+def main(
+    source: Path | None,
+    precisions: tuple[str, ...],
+    split: Path | None,
+    data: Path | None,
+    runs: Path,
+    out: Path | None,
+    part: str,
+) -> None:
+    r"""Convert SOURCE, a run folder or a .keras file, to self-describing .tflite files.
+
+    Without SOURCE, the newest run is converted. Each file is then run as a device runs it, and
+    compared with the Keras model.
+
+    \b
+    Examples:
+      aiart-convert --quantize int8
+      aiart-convert runs/2026-11-22-seed --quantize float32 --quantize int8 --on test
+      aiart-convert model.keras --split split.csv --data art --quantize int8
+    """
+    require_extra("convert", "tensorflow", "keras", "sklearn", "scipy")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silenced():  # TensorFlow greets before it reads that
+        from aiart_convert.quantize import convert, with_two_scores
+    from aiart_convert.edge_process import score_on_edge
+    from aiart_convert.metadata import describe
+    from aiart_convert.representative import draw_representative, representative_pixels
+    from aiart_convert.source import find_source, load_keras
+    from aiart_convert.verify import verify
+    from aiart_edge.model_file import write_model_file
+    from aiart_train.calibration import fit_decision
+    from aiart_train.evaluate import predict, targets
+    from aiart_train.split import rows_of
+
+    found = find_source(source, split, data, runs)
+    model, rule = load_keras(found.path)
+    validation, compared = rows_of(found.rows, "validation"), rows_of(found.rows, part)
+    pictures = [found.folder / row.path for row in (*validation, *compared)]
+    keras_scores = predict(model, found.folder, compared, rule)
+    try:
+        two_scores = with_two_scores(model)
+        calibration = draw_representative(found.rows)
+        for precision in dict.fromkeys(precisions):
+            with silenced():
+                network = convert(
+                    two_scores,
+                    precision,
+                    lambda: representative_pixels(found.folder, calibration, rule),
+                )
+            scores = score_on_edge(network, pictures, rule)
+            decision = fit_decision(scores[: len(validation)], targets(validation))
+            figures = verify(compared, keras_scores, scores[len(validation) :], decision)
+            path = (out or found.path.parent) / f"{found.path.stem}-{precision}.tflite"
+            write_model_file(
+                path, network, describe(found, precision, rule, decision, part, figures)
+            )
+            click.echo(_summary(path, part, figures))
+    except ValueError as error:
+        raise ModelFileError(found.path, str(error)) from error
+
+
+def _summary(path: Path, part: str, figures: Verification) -> str:
+    return (
+        f"{click.format_filename(path)}  {path.stat().st_size / 1e6:.2f} MB\n"
+        f"  on {figures.n} {part} pictures: accuracy {figures.accuracy:.1%} "
+        f"(Keras {figures.keras_accuracy:.1%}), agreement {figures.agreement:.1%}, "
+        f"mean drift {figures.mean_drift:.4f}\n"
+        f"  verdicts: {figures.coverage:.0%} not unsure, of those {figures.covered_accuracy:.1%} "
+        f"right; {figures.human_called_ai:.1%} of human art called ai"
+    )

@@ -1,0 +1,51 @@
+"""What a converted file says of itself."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+
+import tensorflow as tf
+
+from aiart_convert.source import Source
+from aiart_convert.verify import Verification
+from aiart_edge import __version__
+from aiart_edge.decision import DecisionRule
+from aiart_edge.image import InputRule
+from aiart_edge.model_file import ModelDescription
+
+
+def describe(
+    source: Source,
+    precision: str,
+    rule: InputRule,
+    decision: DecisionRule,
+    part: str,
+    figures: Verification,
+) -> ModelDescription:
+    """Say of a converted file what its users and the edge need to know.
+
+    Args:
+        source: what was converted.
+        precision: to what.
+        rule: how the network wants its pictures.
+        decision: fitted on the validation part's scores of this very network.
+        part: of the split, on which the figures were measured.
+        figures: how it compares with the Keras model.
+
+    Returns:
+        The description.
+    """
+    return ModelDescription(
+        name=source.name,
+        precision=precision,
+        input=rule,
+        decision=decision,
+        metrics={f"{part}_{name}": value for name, value in asdict(figures).items()},
+        origin={
+            "keras_sha256": hashlib.sha256(source.path.read_bytes()).hexdigest(),
+            "data_sha256": source.data_sha256,
+            "aiart": __version__,
+            "tensorflow": tf.__version__,
+        },
+    )

@@ -1,0 +1,92 @@
+"""What is converted: a Keras model, the split it was trained on, and where its pictures lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from aiart_edge.errors import DataError, ModelFileError
+from aiart_edge.image import InputRule
+from aiart_train.run_folder import CARD, latest_run, open_run, read_card
+from aiart_train.split import SplitRow, read_split
+
+
+@dataclass(frozen=True)
+class Source:
+    """A model to convert.
+
+    Args:
+        path: the .keras file.
+        name: of the recipe, or of the file where no card tells.
+        rows: of the split it was trained on.
+        folder: the data folder.
+        data_sha256: of the data, empty where no card tells.
+    """
+
+    path: Path
+    name: str
+    rows: tuple[SplitRow, ...]
+    folder: Path
+    data_sha256: str
+
+
+def find_source(path: Path | None, split: Path | None, data: Path | None, runs: Path) -> Source:
+    """Find what the command line names.
+
+    Args:
+        path: a run folder or a .keras file; None for the newest run.
+        split: a split.csv, for a .keras file.
+        data: the data folder, where it is not where the card says.
+        runs: the folder of all runs.
+
+    Returns:
+        The model to convert.
+
+    Raises:
+        RunFolderError: there is no such run.
+        ModelFileError: a .keras file is named without its split, or missing.
+        DataError: the split is broken, or the data folder is not there.
+    """
+    if path is not None and path.suffix == ".keras":
+        if split is None:
+            raise ModelFileError(path, "say which split it was trained on with  --split split.csv")
+        rows, beside, model_path, name = read_split(split), split.parent / CARD, path, path.stem
+        card = read_card(beside) if beside.is_file() else {}
+    else:
+        run = latest_run(runs) if path is None else open_run(path)
+        rows = run.rows if split is None else read_split(split)
+        card, model_path, name = run.card, run.model_path, run.card["recipe"]["name"]
+    about_data = card.get("data", {})
+    if data is None and "folder" not in about_data:
+        raise DataError(model_path, "say where the pictures of its split lie with  --data FOLDER")
+    folder = data or Path(about_data["folder"])
+    if not folder.is_dir():
+        raise DataError(folder, "the data folder is not there: say where it is with  --data FOLDER")
+    return Source(model_path, name, rows, folder, about_data.get("sha256", ""))
+
+
+def load_keras(path: Path) -> tuple[keras.Model, InputRule]:
+    """Load a Keras model and see how it wants its pictures.
+
+    Args:
+        path: of a .keras file.
+
+    Returns:
+        The model and its input rule.
+
+    Raises:
+        ModelFileError: the file is missing or broken, or the model does not take pictures.
+    """
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:  # a broken file makes Keras raise anything
+        problem = str(error).partition("\n")[0] or type(error).__name__
+        raise ModelFileError(path, f"the Keras model cannot be loaded ({problem})") from error
+    shape = model.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:] or shape[3] != 3:  # noqa: PLR2004
+        raise ModelFileError(
+            path, f"expected a Keras model with input (None, height, width, 3), received {shape}"
+        )
+    return model, InputRule(shape[1], shape[2])

@@ -1,0 +1,70 @@
+"""From two scores to a verdict: calibration, then the unsure band."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+LABELS = ("ai", "human")  # the order of a network's two scores
+
+Verdict = Literal["ai", "human", "unsure"]
+
+# An int8 network answers in steps of 1/256: a score is only known to within half a step.
+_SCORE_FLOOR = 1 / 512
+
+
+@dataclass(frozen=True)
+class DecisionRule:
+    """How scores become a verdict; fitted on validation scores, one per model file.
+
+    Args:
+        temperature: divides the logit (Guo et al. 2017, "On Calibration of Modern Neural
+            Networks"). Above 0; 1 leaves scores as they are. Default 1.
+        low: a calibrated p(ai) at or below this is `human`. Default 0.5.
+        high: a calibrated p(ai) at or above this is `ai`. Default 0.5.
+    """
+
+    temperature: float = 1.0
+    low: float = 0.5
+    high: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not (self.temperature > 0 and math.isfinite(self.temperature)):
+            raise ValueError(f"Expected a temperature above 0. Received {self.temperature}.")
+        if not 0 <= self.low <= self.high <= 1:
+            raise ValueError(f"Expected 0 <= low <= high <= 1. Received {self.low}, {self.high}.")
+
+
+def calibrate(scores: ArrayLike, temperature: float) -> NDArray[np.float64]:
+    """Turn a network's scores into calibrated probabilities.
+
+    Args:
+        scores: float of shape [..., 2], p(ai) and p(human).
+        temperature: see `DecisionRule`.
+
+    Returns:
+        float64 of shape [...], the calibrated p(ai).
+    """
+    p_ai = np.asarray(scores, dtype=np.float64)[..., 0].clip(_SCORE_FLOOR, 1 - _SCORE_FLOOR)
+    logit = np.log(p_ai / (1 - p_ai))
+    calibrated: NDArray[np.float64] = 1 / (1 + np.exp(-logit / temperature))
+    return calibrated
+
+
+def decide(p_ai: float, rule: DecisionRule) -> Verdict:
+    """Give the verdict on one picture.
+
+    Args:
+        p_ai: calibrated, 0 to 1.
+        rule: the model file's.
+
+    Returns:
+        `ai`, `human`, or `unsure` inside the band.
+    """
+    if p_ai >= rule.high:
+        return "ai"
+    return "human" if p_ai <= rule.low else "unsure"

@@ -1,0 +1,157 @@
+"""The model file: a .tflite that needs nothing beside it.
+
+The network comes first; behind it stands a zip archive, which every TFLite runtime ignores and the
+standard library reads:
+
+    labels.txt    the labels, one a line, as TFLite Metadata stores them
+    aiart.json    what `ModelDescription` says, and the length and SHA-256 of the network
+
+The hash is checked before a runtime sees a byte: tflite-runtime 2.14 crashes on a network that was
+cut short.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiart_edge.decision import LABELS, DecisionRule
+from aiart_edge.errors import ModelFileError
+from aiart_edge.files import write_atomically
+from aiart_edge.image import InputRule
+
+FORMAT = 1
+
+_DOCUMENT = "aiart.json"
+_LABELS = "labels.txt"
+_LARGEST_DOCUMENT = 1 << 20  # bytes
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same input gives the same file, whenever it is made
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What a model file says of itself.
+
+    Args:
+        name: the recipe or file that the network came from.
+        precision: `float32`, `int8`, ...
+        input: how the network wants its pictures.
+        decision: how its scores become a verdict.
+        metrics: figures measured when the file was made. Default none.
+        origin: where it comes from: hashes of the Keras model and of the data, versions. Default
+            none.
+    """
+
+    name: str
+    precision: str
+    input: InputRule
+    decision: DecisionRule
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    origin: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model file, read and verified.
+
+    Args:
+        path: where it lies.
+        network: the TFLite flatbuffer, without the archive behind it.
+        description: what the file says of itself.
+    """
+
+    path: Path
+    network: bytes
+    description: ModelDescription
+
+
+def write_model_file(path: Path, network: bytes, description: ModelDescription) -> None:
+    """Write a model file.
+
+    Args:
+        path: where it shall be.
+        network: a TFLite flatbuffer.
+        description: what the file shall say of itself.
+
+    Raises:
+        OutputError: it cannot be written; nothing is left behind.
+    """
+    document = {
+        "format": FORMAT,
+        "labels": LABELS,
+        **asdict(description),
+        "network": {"bytes": len(network), "sha256": hashlib.sha256(network).hexdigest()},
+    }
+    content = io.BytesIO(network)
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(_LABELS, _ZIP_EPOCH), "\n".join(LABELS) + "\n")
+        archive.writestr(
+            zipfile.ZipInfo(_DOCUMENT, _ZIP_EPOCH), json.dumps(document, indent=1) + "\n"
+        )
+    write_atomically(path, content.getvalue())
+
+
+def read_model_file(path: Path) -> ModelFile:
+    """Read a model file and check it against its own hash.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The network and what the file says of it.
+
+    Raises:
+        ModelFileError: it is missing, broken, altered, from a newer aiart, or not one of ours.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(path, f"the model cannot be opened ({error.strerror})") from error
+    document = _read_document(path, content)
+    if document.get("format") != FORMAT:
+        raise ModelFileError(
+            path,
+            f"the model file has format {document.get('format')!r} and this aiart reads {FORMAT}: "
+            "upgrade with  pip install --upgrade aiart",
+        )
+    try:
+        if tuple(document["labels"]) != LABELS:
+            raise ValueError(f"Expected the labels {LABELS}. Received {document['labels']}.")
+        description = ModelDescription(
+            name=document["name"],
+            precision=document["precision"],
+            input=InputRule(**document["input"]),
+            decision=DecisionRule(**document["decision"]),
+            metrics=document["metrics"],
+            origin=document["origin"],
+        )
+        network = content[: document["network"]["bytes"]]
+        expected = document["network"]["sha256"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(path, f"the model's description is not valid: {error}") from error
+    if hashlib.sha256(network).hexdigest() != expected:
+        raise ModelFileError(
+            path, "the model was altered or damaged (its SHA-256 differs): get a fresh copy"
+        )
+    return ModelFile(path, network, description)
+
+
+def _read_document(path: Path, content: bytes) -> dict[str, Any]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if archive.getinfo(_DOCUMENT).file_size > _LARGEST_DOCUMENT:
+                raise ValueError(f"{_DOCUMENT} is larger than {_LARGEST_DOCUMENT} bytes")
+            document = json.loads(archive.read(_DOCUMENT))
+    except Exception as error:  # a damaged archive makes zipfile raise anything
+        raise ModelFileError(
+            path, "not a model that aiart-convert wrote, or cut short: convert or download it again"
+        ) from error
+    if not isinstance(document, dict):
+        raise ModelFileError(path, f"the model's {_DOCUMENT} is not an object")
+    return document

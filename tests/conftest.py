@@ -1,0 +1,118 @@
+"""Pictures, a run and converted files that the tests share; all drawn here, none from elsewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+
+if importlib.util.find_spec("tflite_runtime"):
+    # Before TensorFlow: the other way round it cannot load a network (see aiart_edge.runtime).
+    import tflite_runtime.interpreter  # noqa: F401
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image, ImageDraw
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+
+
+def draw_smooth(seed: int, size: tuple[int, int] = (96, 96)) -> Image.Image:
+    """Draw soft colour gradients."""
+    corners = np.random.default_rng(seed).integers(0, 256, (3, 3, 3), dtype=np.uint8)
+    return Image.fromarray(corners).resize(size, Image.Resampling.BICUBIC)
+
+
+def draw_strokes(seed: int, size: tuple[int, int] = (96, 96)) -> Image.Image:
+    """Draw hard strokes on a plain ground."""
+    rng = np.random.default_rng(seed)
+    image = Image.new("RGB", size, tuple(rng.integers(0, 256, 3).tolist()))
+    pen = ImageDraw.Draw(image)
+    for _ in range(30):
+        line = (rng.random(4) * [*size, *size]).tolist()
+        pen.line(line, tuple(rng.integers(0, 256, 3).tolist()), width=int(rng.integers(1, 6)))
+    return image
+
+
+@pytest.fixture(scope="session")
+def art(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder of 40 + 40 small pictures in several formats."""
+    folder = tmp_path_factory.mktemp("art")
+    for name, draw in (("AiArt", draw_smooth), ("RealArt", draw_strokes)):
+        (folder / name).mkdir()
+        for number in range(40):
+            ending = ("jpg", "png", "webp")[number % 3]
+            draw(number, (90 + number, 110)).save(folder / name / f"{number:02}.{ending}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_folder(art: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the recipe `seed`, cut short after two epochs."""
+    from aiart_train.cli import main
+
+    runs = tmp_path_factory.mktemp("work") / "runs"
+    command = ["fit", "--data", str(art), "--recipe", "seed", "--epochs", "2", "--runs", str(runs)]
+    result = CliRunner().invoke(main, command, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return Path(result.stdout.strip())
+
+
+@pytest.fixture(scope="session")
+def model_files(run_folder: Path) -> dict[str, Path]:
+    """The run, converted to every precision."""
+    from aiart_convert.cli import main
+
+    command = [str(run_folder), "--quantize", "float32", "--quantize", "int8"]
+    result = CliRunner().invoke(main, command, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return {name: run_folder / f"model-{name}.tflite" for name in ("float32", "int8")}
+
+
+@pytest.fixture
+def aiart_edge() -> Callable[..., Result]:
+    """The command `aiart-edge`."""
+    from aiart_edge.cli import main
+
+    return lambda *arguments: CliRunner().invoke(main, [str(part) for part in arguments])
+
+
+@pytest.fixture
+def aiart_train() -> Callable[..., Result]:
+    """The command `aiart-train`."""
+    from aiart_train.cli import main
+
+    return lambda *arguments: CliRunner().invoke(main, [str(part) for part in arguments])
+
+
+@pytest.fixture
+def aiart_convert() -> Callable[..., Result]:
+    """The command `aiart-convert`."""
+    from aiart_convert.cli import main
+
+    return lambda *arguments: CliRunner().invoke(main, [str(part) for part in arguments])
+
+
+@pytest.fixture
+def one_line() -> Callable[[Result], str]:
+    """Check that a failed command said one line on standard error, and give it."""
+
+    def check(result: Result) -> str:
+        assert isinstance(result.exception, SystemExit), result.exception
+        assert result.exit_code != 0
+        assert result.stdout == ""
+        assert len(result.stderr.splitlines()) == 1, result.stderr
+        return result.stderr
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real pictures, where they are at hand."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the real pictures are not here")
+    return SHARED_DATA

@@ -1,0 +1,163 @@
+"""The command aiart-convert."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import pytest
+from click.testing import Result
+
+from aiart_edge.model_file import read_model_file
+from aiart_train.split import read_split, rows_of
+
+Command = Callable[..., Result]
+OneLine = Callable[[Result], str]
+
+
+@pytest.fixture
+def spoilt_run(run_folder: Path, tmp_path: Path) -> Path:
+    """A copy of the run, to be spoilt."""
+    return Path(shutil.copytree(run_folder, tmp_path / "run", ignore=_no_models))
+
+
+def _no_models(_folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if name.endswith(".tflite")]
+
+
+def test_each_file_describes_itself(model_files: dict[str, Path]) -> None:
+    for precision, path in model_files.items():
+        description = read_model_file(path).description
+        assert description.name == "seed"
+        assert description.precision == precision
+        assert (description.input.height, description.input.width) == (150, 150)
+        assert description.decision.temperature > 0
+        assert description.metrics["validation_n"] == 13
+        assert description.metrics["validation_agreement"] > 0.9
+        assert len(description.origin["keras_sha256"]) == 64
+        assert len(description.origin["data_sha256"]) == 64
+
+
+def test_the_int8_file_is_at_most_three_tenths_of_the_float32_file(
+    model_files: dict[str, Path],
+) -> None:
+    sizes = {name: path.stat().st_size for name, path in model_files.items()}
+    assert sizes["int8"] <= 0.3 * sizes["float32"]
+
+
+def test_without_a_source_the_newest_run_is_converted_to_the_same_bytes(
+    run_folder: Path,
+    model_files: dict[str, Path],
+    aiart_convert: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(run_folder.parent.parent)
+    result = aiart_convert("--quantize", "int8", "--out", tmp_path)
+    assert result.exit_code == 0, result.stderr
+    assert "agreement" in result.stdout
+    again = tmp_path / "model-int8.tflite"
+    assert again.read_bytes() == model_files["int8"].read_bytes()
+
+
+def test_a_keras_file_is_converted_with_its_split_and_its_data(
+    spoilt_run: Path, art: Path, aiart_convert: Command, tmp_path: Path
+) -> None:
+    lone = tmp_path / "mine.keras"
+    shutil.copy(spoilt_run / "model.keras", lone)
+    split = shutil.copy(spoilt_run / "split.csv", tmp_path)
+    arguments = (lone, "--split", split, "--data", art, "--quantize", "float32", "--on", "test")
+    result = aiart_convert(*arguments)
+    assert result.exit_code == 0, result.stderr
+    description = read_model_file(tmp_path / "mine-float32.tflite").description
+    assert description.name == "mine"
+    assert description.metrics["test_n"] == 16
+
+
+def test_the_test_part_is_never_opened_for_a_conversion(
+    spoilt_run: Path, art: Path, aiart_convert: Command, tmp_path: Path
+) -> None:
+    data = Path(shutil.copytree(art, tmp_path / "art"))
+    for row in rows_of(read_split(spoilt_run / "split.csv"), "test"):
+        (data / row.path).unlink()
+    result = aiart_convert(spoilt_run, "--data", data, "--quantize", "int8")
+    assert result.exit_code == 0, result.stderr
+
+
+def test_a_training_picture_that_changed_stops_the_conversion_and_leaves_no_file(
+    spoilt_run: Path, art: Path, aiart_convert: Command, one_line: OneLine, tmp_path: Path
+) -> None:
+    data = Path(shutil.copytree(art, tmp_path / "art"))
+    for row in rows_of(read_split(spoilt_run / "split.csv"), "train"):
+        (data / row.path).write_bytes(b"something else")
+    result = aiart_convert(spoilt_run, "--data", data, "--quantize", "int8")
+    assert result.exit_code == 1
+    assert "has changed since the split was made" in one_line(result)
+    assert not list(spoilt_run.glob("*.tflite"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["missing"], "no such run"),
+        (["empty"], "not a run folder"),
+        (["lone.keras"], "say which split it was trained on"),
+        (["lone.keras", "--split", "run/split.csv"], "cannot be loaded"),
+        (["lone.keras", "--split", "split.csv"], "say where the pictures"),
+        (["run", "--data", "nowhere"], "the data folder is not there"),
+        (["run", "--split", "lone.keras"], "the split"),
+    ],
+)
+def test_a_bad_source_is_one_line(
+    arguments: list[str],
+    problem: str,
+    spoilt_run: Path,
+    aiart_convert: Command,
+    one_line: OneLine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = spoilt_run.parent
+    monkeypatch.chdir(folder)
+    (folder / "empty").mkdir()
+    (folder / "lone.keras").write_bytes(b"\xff broken")
+    shutil.copy(spoilt_run / "split.csv", folder)
+    result = aiart_convert(*arguments, "--quantize", "int8")
+    assert result.exit_code == 1
+    assert problem in one_line(result)
+
+
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        (lambda: keras.Sequential([keras.Input((7,)), keras.layers.Dense(1)]), "expected a Keras"),
+        (
+            lambda: keras.Sequential([keras.Input((20, 20, 3)), keras.layers.Flatten()]),
+            "Expected a last layer",
+        ),
+    ],
+)
+def test_a_model_that_is_no_classifier_of_pictures_is_one_line(
+    model: Callable[[], keras.Model],
+    problem: str,
+    spoilt_run: Path,
+    aiart_convert: Command,
+    one_line: OneLine,
+) -> None:
+    model().save(spoilt_run / "model.keras")
+    assert problem in one_line(aiart_convert(spoilt_run, "--quantize", "int8"))
+
+
+def test_before_any_run_the_error_says_how_to_train_one(
+    aiart_convert: Command,
+    one_line: OneLine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "aiart-train fit" in one_line(aiart_convert("--quantize", "int8"))
+
+
+def test_a_precision_must_be_named(aiart_convert: Command) -> None:
+    assert aiart_convert().exit_code == 2

@@ -1,0 +1,147 @@
+"""The model file."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aiart_edge import DecisionRule, InputRule, ModelDescription, ModelFileError, OutputError
+from aiart_edge.model_file import read_model_file, write_model_file
+
+NETWORK = np.random.default_rng(0).bytes(5000)
+DESCRIPTION = ModelDescription(
+    name="test",
+    precision="int8",
+    input=InputRule(150, 150),
+    decision=DecisionRule(1.5, 0.2, 0.7),
+    metrics={"accuracy": 0.75},
+    origin={"keras_sha256": "0" * 64},
+)
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    path = tmp_path / "model.tflite"
+    write_model_file(path, NETWORK, DESCRIPTION)
+    return path
+
+
+def rewrite(path: Path, change: dict[str, object]) -> None:
+    """Change the description in place, as a later aiart or a vandal might."""
+    with zipfile.ZipFile(path) as archive:
+        document = json.loads(archive.read("aiart.json"))
+    path.write_bytes(NETWORK)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("aiart.json", json.dumps(document | change))
+
+
+def test_what_is_written_is_read_back(model_file: Path) -> None:
+    read = read_model_file(model_file)
+    assert read.network == NETWORK
+    assert read.description == DESCRIPTION
+
+
+def test_the_file_begins_with_the_network_so_that_any_runtime_loads_it(model_file: Path) -> None:
+    assert model_file.read_bytes().startswith(NETWORK)
+
+
+def test_the_same_content_gives_the_same_bytes(model_file: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.tflite"
+    write_model_file(again, NETWORK, DESCRIPTION)
+    assert again.read_bytes() == model_file.read_bytes()
+
+
+def test_a_file_cut_short_anywhere_is_refused(model_file: Path) -> None:
+    content = model_file.read_bytes()
+    for length in np.linspace(0, len(content) - 1, 200).astype(int):
+        model_file.write_bytes(content[:length])
+        with pytest.raises(ModelFileError):
+            read_model_file(model_file)
+
+
+def test_a_network_altered_anywhere_is_refused(model_file: Path) -> None:
+    content = model_file.read_bytes()
+    for offset in np.linspace(0, len(NETWORK) - 1, 200).astype(int):
+        altered = bytearray(content)
+        altered[offset] ^= 1
+        model_file.write_bytes(altered)
+        with pytest.raises(ModelFileError, match="altered or damaged"):
+            read_model_file(model_file)
+
+
+def test_a_description_altered_anywhere_is_refused_or_still_says_the_same(model_file: Path) -> None:
+    content = model_file.read_bytes()
+    for offset in range(len(NETWORK), len(content)):
+        altered = bytearray(content)
+        altered[offset] ^= 1
+        model_file.write_bytes(altered)
+        try:
+            assert read_model_file(model_file).description == DESCRIPTION
+        except ModelFileError:
+            continue
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", NETWORK])
+def test_a_file_that_is_not_ours_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match="not a model that aiart-convert wrote"):
+        read_model_file(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError, match="No such file"):
+        read_model_file(tmp_path / "model.tflite")
+
+
+def test_a_file_of_a_newer_format_says_to_upgrade(model_file: Path) -> None:
+    rewrite(model_file, {"format": 2})
+    with pytest.raises(ModelFileError, match="pip install --upgrade aiart"):
+        read_model_file(model_file)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"labels": ["human", "ai"]},
+        {"input": {"height": 150}},
+        {"input": {"height": 150, "width": 150, "resize": "spiral"}},
+        {"decision": {"temperature": -1, "low": 0, "high": 1}},
+        {"network": None},
+        {"network": {"bytes": "all", "sha256": ""}},
+    ],
+)
+def test_a_description_that_makes_no_sense_is_refused(
+    change: dict[str, object], model_file: Path
+) -> None:
+    rewrite(model_file, change)
+    with pytest.raises(ModelFileError, match="description is not valid"):
+        read_model_file(model_file)
+
+
+def test_a_description_that_is_no_object_is_refused(model_file: Path) -> None:
+    with zipfile.ZipFile(model_file, "w") as archive:
+        archive.writestr("aiart.json", "[]")
+    with pytest.raises(ModelFileError, match="not an object"):
+        read_model_file(model_file)
+
+
+def test_a_description_of_absurd_size_is_refused(model_file: Path) -> None:
+    with zipfile.ZipFile(model_file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("aiart.json", b" " * (2 << 20))
+    with pytest.raises(ModelFileError):
+        read_model_file(model_file)
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.mkdir()
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_model_file(path, NETWORK, DESCRIPTION)
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(OutputError, match="No such file"):
+        write_model_file(tmp_path / "missing" / "model.tflite", NETWORK, DESCRIPTION)

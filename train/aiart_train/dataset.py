@@ -1,0 +1,162 @@
+"""A data set: a folder with one folder of AI art and one of human art."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import imagehash
+
+from aiart_edge.decision import LABELS
+from aiart_edge.errors import DataError, PictureError
+from aiart_edge.image import decode
+
+# Folder names by which a class is recognised, in small letters without punctuation.
+KNOWN_NAMES = {
+    "ai": frozenset({"ai", "aiart", "aiartdata", "aigenerated", "fake", "generated"}),
+    "human": frozenset({"human", "humanart", "real", "realart"}),
+}
+MOST_BROKEN = 0.05  # share of the files; above it the folder is not what it seems
+
+_LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+
+_PHASH_SIDE = 64  # pixels; the perceptual hash itself looks at 32 x 32
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a data set.
+
+    Args:
+        path: below the data folder, with forward slashes.
+        label: `ai` or `human`.
+        source: the nested folder it comes from, or its class's folder where it is not nested.
+        sha256: of the file.
+        phash: 64-bit perceptual hash of what it shows.
+    """
+
+    path: str
+    label: str
+    source: str
+    sha256: str
+    phash: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A scanned data folder.
+
+    Args:
+        folder: the data folder.
+        pictures: sorted by path.
+        broken: one line for each file that cannot be read as a picture.
+    """
+
+    folder: Path
+    pictures: tuple[Picture, ...]
+    broken: tuple[str, ...]
+
+
+def scan(
+    folder: Path,
+    names: dict[str, str] | None = None,
+    progress: Callable[[list[Path]], Iterable[Path]] = iter,
+) -> Dataset:
+    """Read every picture of a data folder once: what it is, where it belongs, what it looks like.
+
+    Args:
+        folder: holds one folder per class; what counts as a picture is decided by content.
+        names: the class folder's name for a label, where `KNOWN_NAMES` does not tell. Default none.
+        progress: wraps the list of files that is walked through. Default: nothing.
+
+    Returns:
+        The data set.
+
+    Raises:
+        DataError: there are not two classes, a class has no picture, or too many files are broken.
+    """
+    files: list[Path] = []
+    labels: dict[Path, str] = {}
+    for label, class_folder in _class_folders(folder, names or {}).items():
+        found = sorted(_files_in(class_folder))
+        files += found
+        labels.update(dict.fromkeys(found, label))
+
+    pictures, broken = [], []
+    for path in progress(files):
+        try:
+            pictures.append(_describe(path, folder, labels[path]))
+        except PictureError as error:
+            broken.append(error.format_message())
+    for label in LABELS:
+        if not any(picture.label == label for picture in pictures):
+            raise DataError(folder, f"the class {label!r} has no picture that can be read")
+    if len(broken) > MOST_BROKEN * len(files):
+        raise DataError(
+            folder,
+            f"{len(broken)} of {len(files)} files cannot be read as pictures "
+            f"(at most {MOST_BROKEN:.0%} are skipped); the first is {broken[0]}",
+        )
+    return Dataset(folder, tuple(sorted(pictures, key=lambda picture: picture.path)), tuple(broken))
+
+
+def fingerprint(pictures: Iterable[Picture]) -> str:
+    """Give the SHA-256 that stands for a set of pictures, whatever order they are in.
+
+    Args:
+        pictures: of a data set.
+
+    Returns:
+        64 hexadecimal digits; they change when a picture is added, removed, moved or altered.
+    """
+    lines = sorted(f"{picture.sha256} {picture.label} {picture.path}\n" for picture in pictures)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _class_folders(folder: Path, names: dict[str, str]) -> dict[str, Path]:
+    try:
+        folders = sorted(path for path in folder.iterdir() if path.is_dir())
+    except OSError as error:
+        raise DataError(folder, f"the data folder cannot be opened ({error.strerror})") from error
+    matches = {
+        label: [
+            path
+            for path in folders
+            if (path.name == names[label] if label in names else _plain(path.name) in known)
+        ]
+        for label, known in KNOWN_NAMES.items()
+    }
+    if any(len(paths) != 1 for paths in matches.values()):
+        seen = ", ".join(path.name for path in folders) or "none"
+        raise DataError(
+            folder,
+            "expected one folder of AI art and one of human art, found the folders: "
+            f"{seen}; name them with --ai FOLDER and --human FOLDER",
+        )
+    return {label: paths[0] for label, paths in matches.items()}
+
+
+def _files_in(class_folder: Path) -> Iterator[Path]:
+    for path in class_folder.rglob("*"):
+        folders = path.relative_to(class_folder).parts[:-1]
+        litter = path.name in _LITTER or path.name.startswith("._")  # macOS's second files
+        if path.is_file() and not litter and not any(name.startswith(".") for name in folders):
+            yield path
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _describe(path: Path, folder: Path, label: str) -> Picture:
+    image = decode(path, at_least=_PHASH_SIDE)
+    below = path.relative_to(folder)
+    return Picture(
+        path=below.as_posix(),
+        label=label,
+        source="/".join(below.parts[:-1][:2]),
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        phash=int(str(imagehash.phash(image)), 16),
+    )
