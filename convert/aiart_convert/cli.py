@@ -64,42 +64,20 @@ def main(
     require_extra("convert", "tensorflow", "keras", "sklearn", "scipy")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced():  # TensorFlow greets before it reads that
-        from aiart_convert.quantize import convert, with_two_scores
-    from aiart_convert.edge_process import score_on_edge
-    from aiart_convert.metadata import describe
-    from aiart_convert.representative import draw_representative, representative_pixels
+        from aiart_convert.conversion import convert_source
     from aiart_convert.source import find_source, load_keras
-    from aiart_convert.verify import verify
     from aiart_edge.model_file import write_model_file
-    from aiart_train.calibration import fit_decision
-    from aiart_train.evaluate import predict, targets
-    from aiart_train.split import rows_of
 
     found = find_source(source, split, data, runs)
     model, rule = load_keras(found.path)
-    validation, compared = rows_of(found.rows, "validation"), rows_of(found.rows, part)
-    pictures = [found.folder / row.path for row in (*validation, *compared)]
-    keras_scores = predict(model, found.folder, compared, rule)
-    try:
-        two_scores = with_two_scores(model)
-        calibration = draw_representative(found.rows)
-        for precision in dict.fromkeys(precisions):
-            with silenced():
-                network = convert(
-                    two_scores,
-                    precision,
-                    lambda: representative_pixels(found.folder, calibration, rule),
-                )
-            scores = score_on_edge(network, pictures, rule)
-            decision = fit_decision(scores[: len(validation)], targets(validation))
-            figures = verify(compared, keras_scores, scores[len(validation) :], decision)
-            path = (out or found.path.parent) / f"{found.path.stem}-{precision}.tflite"
-            write_model_file(
-                path, network, describe(found, precision, rule, decision, part, figures)
-            )
-            click.echo(_summary(path, part, figures))
-    except ValueError as error:
-        raise ModelFileError(found.path, str(error)) from error
+    for precision in dict.fromkeys(precisions):
+        try:
+            done = convert_source(found, model, rule, precision, part)
+        except ValueError as error:
+            raise ModelFileError(found.path, str(error)) from error
+        path = (out or found.path.parent) / f"{found.path.stem}-{precision}.tflite"
+        write_model_file(path, done.network, done.description)
+        click.echo(_summary(path, part, done.verification))
 
 
 def _summary(path: Path, part: str, figures: Verification) -> str:

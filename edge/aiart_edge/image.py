@@ -8,6 +8,7 @@ made in.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
@@ -106,7 +107,9 @@ def decode(source: Source, *, at_least: int = 0) -> Image.Image:
             if not stream.read(1):
                 raise PictureError(name, "the file is empty")
             stream.seek(0)
-            return _decode_stream(stream, at_least)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a picture is read or refused, nothing between
+                return _decode_stream(stream, at_least)
     except PictureError:
         raise
     except UnidentifiedImageError as error:

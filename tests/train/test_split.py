@@ -104,11 +104,14 @@ def test_a_broken_split_is_refused(spoil: object, tmp_path: Path) -> None:
         read_split(path)
 
 
-def test_a_split_that_cuts_a_group_is_refused(tmp_path: Path) -> None:
-    rows = draw_split(make_dataset(30, 30), seed=0)
-    leak = replace(rows_of(rows, "test")[0], group=rows_of(rows, "train")[0].group)
-    write_split(tmp_path / "split.csv", (*rows, leak))
-    with pytest.raises(DataError, match="is cut between two parts"):
+@pytest.mark.parametrize("shared", ["path", "sha256", "group"])
+def test_a_split_with_a_picture_in_two_parts_is_refused(shared: str, tmp_path: Path) -> None:
+    first, *rest = draw_split(make_dataset(30, 30), seed=0)
+    twin = next(row for row in rest if row.part != first.part)
+    leak = replace(twin, path="new", sha256="f" * 64, group=999)
+    leak = replace(leak, **{shared: getattr(first, shared)})
+    write_split(tmp_path / "split.csv", (first, *rest, leak))
+    with pytest.raises(DataError, match="the split leaks"):
         read_split(tmp_path / "split.csv")
 
 

@@ -139,13 +139,14 @@ def read_split(path: Path) -> tuple[SplitRow, ...]:
 
 
 def _check(path: Path, rows: Sequence[SplitRow]) -> None:
-    parts: dict[int, str] = {}
+    part_of: dict[tuple[str, str | int], str] = {}
     for row in rows:
-        if parts.setdefault(row.group, row.part) != row.part:
-            raise DataError(
-                path, f"the split is not safe to use: group {row.group} is cut between two parts"
-            )
-    if missing := [part for part in PARTS if part not in parts.values()]:
+        for key in (("picture", row.path), ("file", row.sha256), ("group", row.group)):
+            if part_of.setdefault(key, row.part) != row.part:
+                raise DataError(
+                    path, f"the split leaks: {key[0]} {key[1]} stands in two parts; draw it again"
+                )
+    if missing := [part for part in PARTS if part not in part_of.values()]:
         raise DataError(path, f"the split has no picture in: {', '.join(missing)}")
 
 
