@@ -32,7 +32,11 @@ _PATH = click.Path(path_type=Path)
 @click.option("--split", type=_PATH, help="The split.csv that a .keras file was trained on.")
 @click.option("--data", type=_PATH, help="The data folder.  [default: where the run's card says]")
 @click.option("--runs", type=_PATH, default=Path("runs"), show_default=True)
-@click.option("--out", type=_PATH, help="The folder to write to.  [default: the model's own]")
+@click.option(
+    "--out",
+    type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),
+    help="The folder to write to.  [default: the model's own]",
+)
 @click.option(
     "--on",
     "part",

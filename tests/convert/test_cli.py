@@ -159,5 +159,13 @@ def test_before_any_run_the_error_says_how_to_train_one(
     assert "aiart-train fit" in one_line(aiart_convert("--quantize", "int8"))
 
 
+def test_a_folder_to_write_to_that_is_not_there_is_refused_before_any_work(
+    aiart_convert: Command, tmp_path: Path
+) -> None:
+    result = aiart_convert("--quantize", "int8", "--out", tmp_path / "missing")
+    assert result.exit_code == 2
+    assert "does not exist" in result.stderr
+
+
 def test_a_precision_must_be_named(aiart_convert: Command) -> None:
     assert aiart_convert().exit_code == 2

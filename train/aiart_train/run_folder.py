@@ -97,7 +97,9 @@ def new_run(runs: Path, name: str) -> Iterator[NewRun]:
     except BaseException as error:
         shutil.rmtree(run.partial, ignore_errors=True)
         if isinstance(error, OSError):
-            raise OutputError(run.folder, f"the run cannot be written ({error})") from error
+            raise OutputError(
+                run.folder, f"the run cannot be written ({error.strerror or error})"
+            ) from error
         raise
 
 
