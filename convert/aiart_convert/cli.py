@@ -10,17 +10,16 @@ import click
 
 from aiart_edge import __version__
 from aiart_edge.errors import ModelFileError, require_extra
+from aiart_edge.files import PATH
 from aiart_edge.stderr import silenced
 
 if TYPE_CHECKING:
     from aiart_convert.verify import Verification
 
-_PATH = click.Path(path_type=Path)
-
 
 @click.command()
 @click.version_option(__version__)
-@click.argument("source", required=False, type=_PATH)
+@click.argument("source", required=False, type=PATH)
 @click.option(
     "--quantize",
     "precisions",
@@ -29,12 +28,12 @@ _PATH = click.Path(path_type=Path)
     type=click.Choice(["float32", "int8"]),
     help="The precision of the file to write; may be repeated.",
 )
-@click.option("--split", type=_PATH, help="The split.csv that a .keras file was trained on.")
-@click.option("--data", type=_PATH, help="The data folder.  [default: where the run's card says]")
-@click.option("--runs", type=_PATH, default=Path("runs"), show_default=True)
+@click.option("--split", type=PATH, help="The split.csv that a .keras file was trained on.")
+@click.option("--data", type=PATH, help="The data folder.  [default: where the run's card says]")
+@click.option("--runs", type=PATH, default=Path("runs"), show_default=True)
 @click.option(
     "--out",
-    type=click.Path(exists=True, file_okay=False, writable=True, path_type=Path),
+    type=click.Path(exists=True, file_okay=False, readable=False, path_type=Path),
     help="The folder to write to.  [default: the model's own]",
 )
 @click.option(

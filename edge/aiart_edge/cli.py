@@ -8,6 +8,7 @@ import click
 
 from aiart_edge import __version__
 from aiart_edge.errors import SOME_INPUTS_FAILED, PictureError
+from aiart_edge.files import PATH
 from aiart_edge.stderr import silenced
 
 
@@ -18,10 +19,10 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("pictures", nargs=-1, required=True, type=PATH)
 @click.option(
     "--model",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="A file that aiart-convert wrote.  [default: the embedded model]",
 )
 def classify(pictures: tuple[Path, ...], model: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Files: named on a command line, and written whole or not at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import os
 import tempfile
 from pathlib import Path
 
+import click
+
 from aiart_edge.errors import OutputError
+
+# A command opens its files itself: it says what is wrong with one, and goes on with the others.
+PATH = click.Path(readable=False, path_type=Path)
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -53,6 +54,18 @@ def test_bad_pictures_among_good_ones_do_not_stop_the_rest(
     result = aiart_edge("classify", tmp_path / "missing.jpg", SAMPLE)
     assert result.exit_code == 3
     assert "missing.jpg" in result.stderr
+    assert len(result.stdout.splitlines()) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_file_that_may_not_be_read_does_not_stop_the_rest(
+    aiart_edge: Command, tmp_path: Path
+) -> None:
+    locked = tmp_path / "locked.jpg"
+    locked.touch(mode=0o000)
+    result = aiart_edge("classify", locked, SAMPLE)
+    assert result.exit_code == 3
+    assert "Permission denied" in result.stderr
     assert len(result.stdout.splitlines()) == 1
 
 

@@ -15,6 +15,7 @@ import click
 
 from aiart_edge import __version__
 from aiart_edge.errors import require_extra
+from aiart_edge.files import PATH
 from aiart_edge.stderr import silenced
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def main() -> None:
     "--data",
     "folder",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="A folder with one folder of AI art and one of human art.",
 )
 @click.option("--ai", help="The folder of AI art in it, where its name does not tell.")
@@ -44,7 +45,7 @@ def main() -> None:
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
     "--runs",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("runs"),
     show_default=True,
     help="The folder in which the run folder is made.",
