@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -82,6 +83,14 @@ def test_a_class_without_pictures_is_refused(folder: Path) -> None:
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No such file or directory"):
         scan(tmp_path / "missing")
+
+
+def test_a_file_name_that_is_not_utf_8_is_a_name_like_any_other(folder: Path) -> None:
+    odd = os.fsdecode(b"AiArt/caf\xe9.jpg")
+    (folder / "AiArt" / "00.jpg").rename(folder / odd)
+    pictures = scan(folder).pictures
+    assert odd in {picture.path for picture in pictures}
+    assert len(fingerprint(pictures)) == 64
 
 
 def test_the_fingerprint_changes_with_the_data_and_with_nothing_else(folder: Path) -> None:

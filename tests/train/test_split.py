@@ -79,7 +79,7 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:
 
 def test_a_split_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     rows = draw_split(make_dataset(30, 30), seed=0)
-    rows = (replace(rows[0], path='ai/a "quoted", odd\nname é.jpg'), *rows[1:])
+    rows = (replace(rows[0], path='ai/a "quoted", odd\r\nname é \udcff.jpg'), *rows[1:])
     write_split(tmp_path / "split.csv", rows)
     assert read_split(tmp_path / "split.csv") == rows
 
@@ -115,9 +115,12 @@ def test_a_split_with_a_picture_in_two_parts_is_refused(shared: str, tmp_path: P
         read_split(tmp_path / "split.csv")
 
 
-def test_too_few_pictures_for_three_parts_are_refused() -> None:
-    with pytest.raises(DataError, match="too few pictures"):
-        draw_split(make_dataset(4, 40), seed=0)
+@pytest.mark.parametrize(
+    "dataset", [make_dataset(4, 40), make_dataset(9, 40), make_dataset(40, 40, alike=40)]
+)
+def test_too_few_different_pictures_for_three_parts_are_refused(dataset: Dataset) -> None:
+    with pytest.raises(DataError, match="each class needs at least 10 pictures"):
+        draw_split(dataset, seed=0)
 
 
 def test_the_real_data_are_split_as_the_original_study_did(shared_data: Path) -> None:

@@ -112,7 +112,7 @@ def fingerprint(pictures: Iterable[Picture]) -> str:
         64 hexadecimal digits; they change when a picture is added, removed, moved or altered.
     """
     lines = sorted(f"{picture.sha256} {picture.label} {picture.path}\n" for picture in pictures)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def _class_folders(folder: Path, names: dict[str, str]) -> dict[str, Path]:

@@ -23,6 +23,7 @@ PARTS = ("train", "validation", "test")
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _FOLDS = 5  # a fifth tests, then a fifth of the rest validates, as in the original study
+_LEAST_PICTURES = 10  # of each class, near-duplicates counted once
 
 
 @dataclass(frozen=True)
@@ -57,15 +58,21 @@ def draw_split(dataset: Dataset, seed: int) -> tuple[SplitRow, ...]:
         One row per picture, in the data set's order.
 
     Raises:
-        DataError: a class has too few pictures for three parts.
+        DataError: a class has too few different pictures for three parts.
     """
     pictures = dataset.pictures
     groups = np.array(group([picture.phash for picture in pictures]))
     targets = np.array([LABELS.index(picture.label) for picture in pictures])
+    if min(len(set(groups[targets == label])) for label in range(len(LABELS))) < _LEAST_PICTURES:
+        raise DataError(
+            dataset.folder,
+            f"each class needs at least {_LEAST_PICTURES} pictures that do not look alike, "
+            "to train, validate and test",
+        )
     parts = np.full(len(pictures), "train", dtype=object)
     for part in ("test", "validation"):
         rest = np.flatnonzero(parts == "train")
-        parts[rest[_draw_fold(dataset.folder, targets[rest], groups[rest], seed)]] = part
+        parts[rest[_draw_fold(targets[rest], groups[rest], seed)]] = part
     return tuple(
         SplitRow(
             picture.path, picture.label, picture.source, int(number), str(part), picture.sha256
@@ -97,11 +104,11 @@ def write_split(path: Path, rows: Sequence[SplitRow]) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    text = io.StringIO()
+    text = io.StringIO()  # a file name may hold any bytes, hence surrogateescape here and below
     writer = csv.DictWriter(text, [field.name for field in fields(SplitRow)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
-    write_atomically(path, text.getvalue().encode())
+    write_atomically(path, text.getvalue().encode(errors="surrogateescape"))
 
 
 def read_split(path: Path) -> tuple[SplitRow, ...]:
@@ -114,13 +121,13 @@ def read_split(path: Path) -> tuple[SplitRow, ...]:
         Its rows.
 
     Raises:
-        DataError: it is missing or broken, or a group stands in two parts.
+        DataError: it is missing or broken, or a picture or group stands in two parts.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(path, f"the split cannot be read ({error})") from error
-    reader = csv.DictReader(io.StringIO(text))
+        text = path.read_bytes().decode(errors="surrogateescape")
+    except OSError as error:
+        raise DataError(path, f"the split cannot be read ({error.strerror})") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     rows = []
     try:
         for values in reader:
@@ -150,13 +157,7 @@ def _check(path: Path, rows: Sequence[SplitRow]) -> None:
         raise DataError(path, f"the split has no picture in: {', '.join(missing)}")
 
 
-def _draw_fold(
-    folder: Path, targets: NDArray[np.int_], groups: NDArray[np.int_], seed: int
-) -> NDArray[np.int_]:
-    if np.bincount(targets, minlength=len(LABELS)).min() < _FOLDS:
-        raise DataError(
-            folder, f"too few pictures: each class needs at least {2 * _FOLDS} for three parts"
-        )
+def _draw_fold(targets: NDArray[np.int_], groups: NDArray[np.int_], seed: int) -> NDArray[np.int_]:
     folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
     fold: NDArray[np.int_] = next(folds.split(targets, targets, groups))[1]
     return fold
