@@ -53,7 +53,7 @@ def main(
     out: Path | None,
     part: str,
 ) -> None:
-    r"""Convert SOURCE, a run folder or a .keras file, to self-describing .tflite files.
+    """Convert SOURCE, a run folder or a .keras file, to self-describing .tflite files.
 
     Without SOURCE, the newest run is converted. Each file is then run as a device runs it, and
     compared with the Keras model.

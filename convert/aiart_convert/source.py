@@ -45,26 +45,34 @@ def find_source(path: Path | None, split: Path | None, data: Path | None, runs: 
         The model to convert.
 
     Raises:
-        RunFolderError: there is no such run.
+        RunFolderError: there is no such run, or it is broken.
         ModelFileError: a .keras file is named without its split, or missing.
-        DataError: the split is broken, or the data folder is not there.
+        DataError: the split is broken or not the run's own, or the data folder is not there.
     """
     if path is not None and path.suffix == ".keras":
         if split is None:
             raise ModelFileError(path, "say which split it was trained on with  --split split.csv")
-        rows, beside, model_path, name = read_split(split), split.parent / CARD, path, path.stem
-        card = read_card(beside) if beside.is_file() else {}
+        model_path, name, rows, beside = path, path.stem, read_split(split), split.parent / CARD
+        card = read_card(beside) if beside.is_file() else None
     else:
         run = latest_run(runs) if path is None else open_run(path)
-        rows = run.rows if split is None else read_split(split)
-        card, model_path, name = run.card, run.model_path, run.card["recipe"]["name"]
-    about_data = card.get("data", {})
-    if data is None and "folder" not in about_data:
+        if split is not None:
+            raise DataError(split, "a run folder has a split of its own: leave --split out")
+        model_path, name, rows, card = (
+            run.model_path,
+            run.card["recipe"]["name"],
+            run.rows,
+            run.card,
+        )
+    if data is not None:
+        folder = data
+    elif card is not None:
+        folder = Path(card["data"]["folder"])
+    else:
         raise DataError(model_path, "say where the pictures of its split lie with  --data FOLDER")
-    folder = data or Path(about_data["folder"])
     if not folder.is_dir():
         raise DataError(folder, "the data folder is not there: say where it is with  --data FOLDER")
-    return Source(model_path, name, rows, folder, about_data.get("sha256", ""))
+    return Source(model_path, name, rows, folder, card["data"]["sha256"] if card else "")
 
 
 def load_keras(path: Path) -> tuple[keras.Model, InputRule]:

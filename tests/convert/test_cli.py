@@ -107,7 +107,8 @@ def test_a_training_picture_that_changed_stops_the_conversion_and_leaves_no_file
         (["lone.keras", "--split", "run/split.csv"], "cannot be loaded"),
         (["lone.keras", "--split", "split.csv"], "say where the pictures"),
         (["run", "--data", "nowhere"], "the data folder is not there"),
-        (["run", "--split", "lone.keras"], "the split"),
+        (["run", "--split", "split.csv"], "a split of its own"),
+        (["lone.keras", "--split", "lone.keras"], "lone.keras: the split"),
     ],
 )
 def test_a_bad_source_is_one_line(
@@ -165,6 +166,10 @@ def test_a_folder_to_write_to_that_is_not_there_is_refused_before_any_work(
     result = aiart_convert("--quantize", "int8", "--out", tmp_path / "missing")
     assert result.exit_code == 2
     assert "does not exist" in result.stderr
+
+
+def test_help_shows_each_example_on_a_line_of_its_own(aiart_convert: Command) -> None:
+    assert "    aiart-convert --quantize int8" in aiart_convert("--help").stdout.splitlines()
 
 
 def test_a_precision_must_be_named(aiart_convert: Command) -> None:

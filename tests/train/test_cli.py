@@ -80,10 +80,10 @@ def test_a_run_folder_that_lacks_a_file_is_refused(
         open_run(spoilt)
 
 
-@pytest.mark.parametrize("card", ["{", "[]"])
+@pytest.mark.parametrize("card", ["{", "[]", "{}", '{"recipe": {"name": 1}, "data": 2}', "\xff"])
 def test_a_broken_card_is_refused(card: str, run_folder: Path, tmp_path: Path) -> None:
     spoilt = Path(shutil.copytree(run_folder, tmp_path / "run"))
-    (spoilt / "card.json").write_text(card)
+    (spoilt / "card.json").write_text(card, encoding="latin-1")
     with pytest.raises(RunFolderError, match=r"card\.json"):
         open_run(spoilt)
 
@@ -104,6 +104,11 @@ def test_a_runs_folder_that_cannot_be_written_is_one_line_before_any_training(
     (tmp_path / "runs").touch()
     result = aiart_train("fit", "--data", art, "--runs", tmp_path / "runs")
     assert "a run cannot be written here" in one_line(result)
+
+
+def test_help_shows_an_example_on_a_line_of_its_own(aiart_train: Command) -> None:
+    lines = aiart_train("fit", "--help").stdout.splitlines()
+    assert "    aiart-train fit --data art --recipe seed" in lines
 
 
 def test_an_unknown_recipe_is_a_usage_error_that_names_the_known(

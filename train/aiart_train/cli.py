@@ -59,7 +59,7 @@ def fit(
     seed: int,
     runs: Path,
 ) -> None:
-    r"""Train a recipe on a folder of art; print the run folder that it leaves.
+    """Train a recipe on a folder of art; print the run folder that it leaves.
 
     \b
     Example:

@@ -184,11 +184,14 @@ def read_card(path: Path) -> dict[str, Any]:
         RunFolderError: it is missing or broken.
     """
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunFolderError(path, f"the run's card cannot be read ({error})") from error
-    if not isinstance(card, dict):
-        raise RunFolderError(path, "the run's card is not an object")
+        card: dict[str, Any] = json.loads(path.read_bytes())
+        needed = (card["recipe"]["name"], card["data"]["folder"], card["data"]["sha256"])
+        if not all(isinstance(value, str) for value in needed):
+            raise TypeError("Expected text.")
+    except OSError as error:
+        raise RunFolderError(path, f"the run's card cannot be read ({error.strerror})") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunFolderError(path, "the run's card is broken: train again") from error
     return card
 
 
