@@ -10,8 +10,15 @@ import pytest
 from PIL import Image
 
 from aiart_edge import Classifier
+from aiart_edge.image import read_pixels
+from aiart_edge.model_file import read_model_file
+from aiart_train.batches import PictureBatches
 from aiart_train.evaluate import predict
 from aiart_train.split import SplitRow
+
+
+def as_rows(pictures: list[Path]) -> list[SplitRow]:
+    return [SplitRow(path.name, "ai", "", 0, "test", "") for path in pictures]
 
 
 def scores_in_both_rooms(
@@ -19,9 +26,10 @@ def scores_in_both_rooms(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Score pictures as training does, with Keras, and as the device does."""
     model = keras.models.load_model(run_folder / "model.keras")
-    rows = [SplitRow(path.name, "ai", "", 0, "test", "") for path in pictures]
     with Classifier.load(model_file) as classifier:
-        in_training = predict(model, pictures[0].parent, rows, classifier.description.input)
+        in_training = predict(
+            model, pictures[0].parent, as_rows(pictures), classifier.description.input
+        )
         on_the_edge = np.array([classifier.scores(path) for path in pictures])
     return in_training, on_the_edge
 
@@ -54,6 +62,17 @@ def test_odd_pictures_score_the_same_in_training_and_on_the_edge(
         run_folder, model_files["float32"], odd_pictures
     )
     assert on_the_edge == pytest.approx(in_training, abs=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_training_sees_the_very_pixels_that_the_edge_sees(
+    precision: str, model_files: dict[str, Path], odd_pictures: list[Path]
+) -> None:
+    rule = read_model_file(model_files[precision]).description.input
+    in_training = PictureBatches(odd_pictures[0].parent, as_rows(odd_pictures), rule, 99)[0][0]
+    on_the_edge = np.concatenate([read_pixels(path, rule) for path in odd_pictures])
+    assert np.array_equal(in_training, on_the_edge)
+    assert len(np.unique(on_the_edge, axis=0)) == len(odd_pictures)
 
 
 def test_every_odd_file_of_the_real_data_scores_the_same(
