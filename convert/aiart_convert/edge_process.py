@@ -6,19 +6,18 @@ the process on a network that it does not understand.
 
 from __future__ import annotations
 
-import multiprocessing
+import pickle
+import subprocess
+import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiart_edge.errors import RuntimeUnavailable
+from aiart_edge.errors import AiartError, RuntimeUnavailable
 from aiart_edge.image import InputRule, read_pixels
 from aiart_edge.runtime import load_network
-from aiart_edge.stderr import silenced
 
 
 def score_on_edge(network: bytes, pictures: Sequence[Path], rule: InputRule) -> NDArray[np.float64]:
@@ -35,17 +34,32 @@ def score_on_edge(network: bytes, pictures: Sequence[Path], rule: InputRule) -> 
     Raises:
         PictureError: a picture cannot be read.
         RuntimeUnavailable: no runtime is installed, or it died.
+        ValueError: the runtime refuses the network.
     """
-    # spawn: a forked child would have TensorFlow in it.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
-        try:
-            return pool.submit(_score, network, pictures, rule).result()
-        except BrokenProcessPool as error:
-            raise RuntimeUnavailable("the TFLite runtime died on the converted network") from error
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", __name__],
+        input=pickle.dumps((network, pictures, rule)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # delegates announce themselves there, and Ctrl-C reaches it too
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RuntimeUnavailable("the TFLite runtime died on the converted network")
+    answer: NDArray[np.float64] | Exception = pickle.loads(done.stdout)
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
-def _score(network: bytes, pictures: Sequence[Path], rule: InputRule) -> NDArray[np.float64]:
-    with silenced():
+def _answer(request: bytes) -> NDArray[np.float64] | Exception:
+    network, pictures, rule = pickle.loads(request)
+    try:
         loaded = load_network(network)
-    return np.array([loaded.scores(read_pixels(picture, rule)) for picture in pictures], np.float64)
+        scores = [loaded.scores(read_pixels(picture, rule)) for picture in pictures]
+    except (AiartError, ValueError) as error:
+        return error
+    return np.array(scores, dtype=np.float64)
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(pickle.dumps(_answer(sys.stdin.buffer.read())))

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +24,54 @@ def test_it_gives_the_classifiers_own_scores(model_files: dict[str, Path], art: 
     scores = score_on_edge(model.network, pictures, model.description.input)
     with Classifier.load(model.path) as classifier:
         assert np.array_equal(scores, [classifier.scores(picture) for picture in pictures])
+
+
+SCORE_FOR_LONG = """
+import signal
+from pathlib import Path
+import click
+from aiart_convert.edge_process import score_on_edge
+from aiart_edge import InputRule
+
+@click.command()
+@click.argument("network", type=Path)
+@click.argument("picture", type=Path)
+def main(network, picture):
+    score_on_edge(network.read_bytes(), [picture] * 100_000, InputRule(150, 150))
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run where it is ignored
+main()
+"""
+
+
+def test_ctrl_c_while_the_edge_scores_is_one_word_and_ends_both_processes(
+    model_files: dict[str, Path], art: Path
+) -> None:
+    command = [sys.executable, "-c", SCORE_FOR_LONG, model_files["int8"], art / "AiArt" / "00.jpg"]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as parent:
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+        while not any(has_loaded_numpy(child) for child in children.read_text().split()):
+            time.sleep(0.01)
+        os.killpg(parent.pid, signal.SIGINT)  # a terminal sends it to the whole group
+        _, said = parent.communicate(timeout=60)
+        with pytest.raises(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
+    assert parent.returncode == 1
+    assert said.split() == ["Aborted!"]
+
+
+def has_loaded_numpy(process: str) -> bool:
+    """Tell whether a process is in the midst of Python, where an interrupt would be a traceback."""
+    with contextlib.suppress(OSError):
+        return "numpy" in Path(f"/proc/{process}/maps").read_text()
+    return False
+
+
+def test_a_network_that_the_runtime_refuses_is_a_value_error(art: Path) -> None:
+    with pytest.raises(ValueError, match="Model"):
+        score_on_edge(b"\0" * 1000, [art / "AiArt" / "00.jpg"], InputRule(150, 150))
 
 
 def test_a_picture_that_cannot_be_read_is_reported_as_at_home(
