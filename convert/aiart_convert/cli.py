@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from aiart_convert import PRECISIONS
 from aiart_edge import __version__
 from aiart_edge.errors import ModelFileError, require_extra
 from aiart_edge.files import PATH
-from aiart_edge.stderr import silenced
+from aiart_edge.program import run, silenced
 
 if TYPE_CHECKING:
     from aiart_convert.verify import Verification
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     "precisions",
     multiple=True,
     required=True,
-    type=click.Choice(["float32", "int8"]),
+    type=click.Choice(PRECISIONS),
     help="The precision of the file to write; may be repeated.",
 )
 @click.option("--split", type=PATH, help="The split.csv that a .keras file was trained on.")
@@ -73,14 +74,14 @@ def main(
 
     found = find_source(source, split, data, runs)
     model, rule = load_keras(found.path)
-    for precision in dict.fromkeys(precisions):
-        try:
-            done = convert_source(found, model, rule, precision, part)
-        except ValueError as error:
-            raise ModelFileError(found.path, str(error)) from error
-        path = (out or found.path.parent) / f"{found.path.stem}-{precision}.tflite"
-        write_model_file(path, done.network, done.description)
-        click.echo(_summary(path, part, done.verification))
+    try:
+        for done in convert_source(found, model, rule, dict.fromkeys(precisions), part):
+            name = f"{found.path.stem}-{done.description.precision}.tflite"
+            path = (out or found.path.parent) / name
+            write_model_file(path, done.network, done.description)
+            click.echo(_summary(path, part, done.verification))
+    except ValueError as error:
+        raise ModelFileError(found.path, str(error)) from error
 
 
 def _summary(path: Path, part: str, figures: Verification) -> str:
@@ -92,3 +93,8 @@ def _summary(path: Path, part: str, figures: Verification) -> str:
         f"  verdicts: {figures.coverage:.0%} not unsure, of those {figures.covered_accuracy:.1%} "
         f"right; {figures.human_called_ai:.1%} of human art called ai"
     )
+
+
+def program() -> None:
+    """Be the program that the console script starts."""
+    run(main)

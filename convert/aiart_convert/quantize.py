@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from aiart_edge.decision import LABELS
 from aiart_edge.errors import AiartError
 
-PRECISIONS = ("float32", "int8")
-
 
 def with_two_scores(model: keras.Model) -> keras.Model:
     """Give a classifier the edge's tensor contract: one picture in, p(ai) and p(human) out.
@@ -58,8 +56,8 @@ def convert(
 
     Args:
         model: see `with_two_scores`.
-        precision: one of `PRECISIONS`. `int8` is full-integer with uint8 pixels in and uint8 scores
-            out, weights per channel.
+        precision: one of `aiart_convert.PRECISIONS`. `int8` is full-integer with uint8 pixels in
+            and uint8 scores out, weights per channel.
         representative: gives uint8 of shape [1, height, width, 3] each; asked for `int8` only.
 
     Returns:
@@ -69,8 +67,8 @@ def convert(
         ValueError: TensorFlow's converter refuses the model.
         AiartError: a representative picture cannot be read.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        try:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
             model.export(folder, format="tf_saved_model", verbose=False)
             converter = tf.lite.TFLiteConverter.from_saved_model(folder)
             if precision == "int8":
@@ -82,9 +80,9 @@ def convert(
                 converter.inference_input_type = tf.uint8
                 converter.inference_output_type = tf.uint8
             network: bytes = converter.convert()
-        except AiartError:
-            raise
-        except Exception as error:  # TensorFlow's converter has no exception class of its own
-            problem = str(error).strip().partition("\n")[0] or type(error).__name__
-            raise ValueError(f"TensorFlow cannot convert it to {precision}: {problem}") from error
+    except AiartError:
+        raise
+    except Exception as error:  # TensorFlow's converter has no exception class of its own
+        problem = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise ValueError(f"TensorFlow cannot convert it to {precision}: {problem}") from error
     return network

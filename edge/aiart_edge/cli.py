@@ -9,7 +9,7 @@ import click
 from aiart_edge import __version__
 from aiart_edge.errors import SOME_INPUTS_FAILED, PictureError
 from aiart_edge.files import PATH
-from aiart_edge.stderr import silenced
+from aiart_edge.program import run, silenced
 
 
 @click.group()
@@ -44,3 +44,8 @@ def classify(pictures: tuple[Path, ...], model: Path | None) -> None:
                 click.echo(f"{result.verdict:6}  p(ai) {result.p_ai:.2f}  {name}")
     if failed:
         raise click.exceptions.Exit(1 if failed == len(pictures) else SOME_INPUTS_FAILED)
+
+
+def program() -> None:
+    """Be the program that the console script starts."""
+    run(main)

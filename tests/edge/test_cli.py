@@ -115,6 +115,15 @@ def test_the_runtimes_own_remarks_do_not_reach_the_user(model_files: dict[str, P
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("room", ["aiart_edge", "aiart_train", "aiart_convert"])
+def test_a_full_disk_behind_standard_output_is_one_line(room: str) -> None:
+    command = [sys.executable, "-c", f"from {room}.cli import program; program()", "--version"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "Error: <stdout>: cannot be written (No space left on device)\n"
+
+
 def test_a_closed_standard_error_is_no_reason_to_fail() -> None:
     command = (
         f"{sys.executable} -c 'from aiart_edge.cli import main; main()' classify {SAMPLE} 2>&-"

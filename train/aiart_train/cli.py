@@ -16,7 +16,7 @@ import click
 from aiart_edge import __version__
 from aiart_edge.errors import require_extra
 from aiart_edge.files import PATH
-from aiart_edge.stderr import silenced
+from aiart_edge.program import run, silenced
 
 if TYPE_CHECKING:
     from aiart_train.recipes import Recipe
@@ -114,3 +114,8 @@ def _progress(files: list[Path]) -> Iterator[Path]:
         return
     with click.progressbar(files, label="Reading pictures", file=sys.stderr) as bar:
         yield from bar
+
+
+def program() -> None:
+    """Be the program that the console script starts."""
+    run(main)

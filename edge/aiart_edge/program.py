@@ -1,0 +1,56 @@
+"""What makes a command a well-behaved program, whichever room it is in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from aiart_edge.errors import OutputError
+
+
+def run(command: click.Command) -> None:
+    """Run a command as the program that the user started.
+
+    click turns its own exceptions, and so ours, into one line; what it lets through is an OSError,
+    of which only one is left: standard output cannot be written, as on a full disk.
+
+    Args:
+        command: of a room.
+    """
+    try:
+        command()
+    except OSError as error:
+        # What is still buffered must go somewhere, or the interpreter complains once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        failure = OutputError(error.filename or "<stdout>", f"cannot be written ({error.strerror})")
+        failure.show()
+        sys.exit(failure.exit_code)
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Silence what C++ code writes to standard error, for the commands.
+
+    TFLite reports every delegate that it creates, TensorFlow every CPU feature that it misses, and
+    neither has a switch for all of it. Python's exceptions pass through.
+
+    Yields:
+        Nothing.
+    """
+    if sys.stderr is None:  # the user closed it
+        yield
+        return
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(kept)
