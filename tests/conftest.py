@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 
 if importlib.util.find_spec("tflite_runtime"):
     # Before TensorFlow: the other way round it cannot load a network (see aiart_edge.runtime).
@@ -86,6 +88,15 @@ def aiart_train() -> Callable[..., Result]:
     from aiart_train.cli import main
 
     return lambda *arguments: CliRunner().invoke(main, [str(part) for part in arguments])
+
+
+@pytest.fixture(scope="session")
+def broken_off() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command `aiart-train` in a process of its own; see train/broken_off.py."""
+    program = Path(__file__).parent / "train" / "broken_off.py"
+    return lambda *arguments: subprocess.run(
+        [sys.executable, program, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
 
 
 @pytest.fixture

@@ -69,8 +69,9 @@ def main(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced():  # TensorFlow greets before it reads that
         from aiart_convert.conversion import convert_source
-    from aiart_convert.source import find_source, load_keras
+    from aiart_convert.source import find_source
     from aiart_edge.model_file import write_model_file
+    from aiart_train.run_folder import load_keras
 
     found = find_source(source, split, data, runs)
     model, rule = load_keras(found.path)

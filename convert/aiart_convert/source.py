@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
-
 from aiart_edge.errors import DataError, ModelFileError
-from aiart_edge.image import InputRule
 from aiart_train.run_folder import CARD, latest_run, open_run, read_card
 from aiart_train.split import SplitRow, read_split
 
@@ -73,28 +70,3 @@ def find_source(path: Path | None, split: Path | None, data: Path | None, runs: 
     if not folder.is_dir():
         raise DataError(folder, "the data folder is not there: say where it is with  --data FOLDER")
     return Source(model_path, name, rows, folder, card["data"]["sha256"] if card else "")
-
-
-def load_keras(path: Path) -> tuple[keras.Model, InputRule]:
-    """Load a Keras model and see how it wants its pictures.
-
-    Args:
-        path: of a .keras file.
-
-    Returns:
-        The model and its input rule.
-
-    Raises:
-        ModelFileError: the file is missing or broken, or the model does not take pictures.
-    """
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except Exception as error:  # a broken file makes Keras raise anything
-        problem = str(error).partition("\n")[0] or type(error).__name__
-        raise ModelFileError(path, f"the Keras model cannot be loaded ({problem})") from error
-    shape = model.input_shape
-    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:] or shape[3] != 3:  # noqa: PLR2004
-        raise ModelFileError(
-            path, f"expected a Keras model with input (None, height, width, 3), received {shape}"
-        )
-    return model, InputRule(shape[1], shape[2])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -15,13 +18,30 @@ PATH = click.Path(readable=False, path_type=Path)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name and rename it.
+    """Write a file whole or not at all.
+
+    Args:
+        path: where the file shall be.
+        content: all of it.
+
+    Raises:
+        OutputError: it cannot be written; nothing is left behind.
+    """
+    with atomic_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Write a file under a temporary name, and rename it when the block is done.
 
     A command that is killed meanwhile leaves the old file.
 
     Args:
         path: where the file shall be.
-        content: all of it.
+
+    Yields:
+        The file to write to.
 
     Raises:
         OutputError: it cannot be written; nothing is left behind.
@@ -32,7 +52,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise OutputError(path, f"cannot be written ({error.strerror})") from error
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         umask = os.umask(0)

@@ -12,7 +12,7 @@ from aiart_train.split import SplitRow
 
 def test_the_figures_of_a_small_example_are_those_worked_out_by_hand() -> None:
     labels = ["ai", "ai", "human", "human"]
-    rows = [SplitRow(str(n), label, "", n, "test", "") for n, label in enumerate(labels)]
+    rows = [SplitRow(str(n), label, "", n, "test", "", 0) for n, label in enumerate(labels)]
     keras_scores = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.8, 0.2]])
     scores = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.9, 0.1]])
     figures = verify(rows, keras_scores, scores, DecisionRule(1.0, 0.25, 0.75))

@@ -18,7 +18,7 @@ from aiart_train.split import SplitRow
 
 
 def as_rows(pictures: list[Path]) -> list[SplitRow]:
-    return [SplitRow(path.name, "ai", "", 0, "test", "") for path in pictures]
+    return [SplitRow(path.name, "ai", "", 0, "test", "", 0) for path in pictures]
 
 
 def scores_in_both_rooms(

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import gc
+import os
+import resource
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from aiart_edge import InputRule
+from aiart_edge import InputRule, PictureError
 from aiart_edge.image import read_pixels
 from aiart_train import batches
 from aiart_train.batches import PictureBatches
 from aiart_train.dataset import scan
+from aiart_train.recipes import Augmentation
 from aiart_train.split import SplitRow, draw_split
 
 RULE = InputRule(20, 30)
+PICTURE_BYTES = 20 * 30 * 3
+VIEWS = Augmentation(flip=True, zoom=0.3, jpeg=0.5)
 
 
 @pytest.fixture(scope="module")
 def rows(art: Path) -> tuple[SplitRow, ...]:
     return draw_split(scan(art), seed=0)
+
+
+@pytest.fixture
+def copy(art: Path, tmp_path: Path) -> Path:
+    """A copy of the data folder that a test may harm."""
+    return shutil.copytree(art, tmp_path / "copy")
 
 
 def collect(source: PictureBatches) -> tuple[np.ndarray, np.ndarray]:
@@ -38,23 +51,108 @@ def test_each_picture_comes_once_an_epoch_through_the_edges_pixel_path(
         assert np.array_equal(got, read_pixels(art / row.path, RULE)[0])
 
 
-def test_a_full_cache_changes_nothing_but_the_time(
-    art: Path, rows: tuple[SplitRow, ...], monkeypatch: pytest.MonkeyPatch
+def test_each_picture_is_decoded_once(copy: Path, rows: tuple[SplitRow, ...]) -> None:
+    source = PictureBatches(copy, rows, RULE, batch_size=32)
+    first = collect(source)[0]
+    shutil.rmtree(copy)
+    source.begin_epoch(1)
+    assert np.array_equal(collect(source)[0], first)
+
+
+def test_what_does_not_fit_into_the_cache_is_decoded_again(
+    copy: Path, rows: tuple[SplitRow, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = collect(PictureBatches(art, rows, RULE, batch_size=32))
-    monkeypatch.setattr(batches, "CACHE_BYTES", 5 * 20 * 30 * 3)
+    monkeypatch.setattr(batches, "CACHE_BYTES", 5 * PICTURE_BYTES)
+    source = PictureBatches(copy, rows, RULE, batch_size=1)
+    first = collect(source)[0]
+    assert np.array_equal(collect(source)[0], first)
+    shutil.rmtree(copy)
+    assert np.array_equal(source[4][0][0], first[4])
+    with pytest.raises(PictureError):
+        source[5]
+
+
+def test_a_full_disk_changes_nothing_but_the_time(art: Path, rows: tuple[SplitRow, ...]) -> None:
+    expected = collect(PictureBatches(art, rows, RULE, batch_size=32))[0]
     source = PictureBatches(art, rows, RULE, batch_size=32)
-    for _ in range(2):
-        assert np.array_equal(collect(source)[0], expected[0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5 * PICTURE_BYTES + 100, hard))
+    try:
+        got = [collect(source)[0] for _ in range(2)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert all(np.array_equal(pixels, expected) for pixels in got)
 
 
-def test_the_order_is_drawn_anew_each_epoch_and_only_by_the_seed(
+def test_the_temporary_file_goes_with_the_batches(art: Path, rows: tuple[SplitRow, ...]) -> None:
+    def deleted() -> list[str]:
+        targets = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+        return sorted(target for target in targets if target.endswith("(deleted)"))
+
+    gc.collect()
+    before = deleted()
+    source = PictureBatches(art, rows, RULE, batch_size=32)
+    assert len(deleted()) == len(before) + 1
+    del source
+    gc.collect()
+    assert deleted() == before
+
+
+def test_the_order_is_drawn_from_the_seed_and_the_number_of_the_epoch_alone(
     art: Path, rows: tuple[SplitRow, ...]
 ) -> None:
-    one, other = (PictureBatches(art, rows, RULE, 32, shuffle_seed=3) for _ in range(2))
-    first = collect(one)[1]
-    assert np.array_equal(first, collect(other)[1])
-    one.on_epoch_end()
-    other.on_epoch_end()
-    assert not np.array_equal(first, collect(one)[1])
-    assert np.array_equal(collect(one)[1], collect(other)[1])
+    one, other, third = (PictureBatches(art, rows, RULE, 32, seed) for seed in (3, 3, 4))
+    other.begin_epoch(5)  # what went before does not matter
+    orders = []
+    for number in range(3):
+        for source in (one, other, third):
+            source.begin_epoch(number)
+        orders.append(collect(one)[0])
+        assert np.array_equal(orders[-1], collect(other)[0])
+        assert not np.array_equal(orders[-1], collect(third)[0])
+    assert not np.array_equal(orders[0], orders[1])
+    assert sorted(x.tobytes() for x in orders[0]) == sorted(x.tobytes() for x in orders[1])
+
+
+def test_without_a_seed_each_epoch_is_the_same(art: Path, rows: tuple[SplitRow, ...]) -> None:
+    source = PictureBatches(art, rows, RULE, 32)
+    first = collect(source)[0]
+    source.begin_epoch(1)
+    assert np.array_equal(collect(source)[0], first)
+
+
+def test_views_have_the_rules_size_and_differ_between_epochs(
+    art: Path, rows: tuple[SplitRow, ...]
+) -> None:
+    source = PictureBatches(art, rows, RULE, 32, seed=3, augmentation=VIEWS)
+    seen = []
+    for number in range(2):
+        source.begin_epoch(number)
+        pixels, targets = collect(source)
+        assert (pixels.shape, pixels.dtype) == ((80, 20, 30, 3), np.uint8)
+        assert targets.sum() == 40
+        seen.append({view.tobytes() for view in pixels})
+    assert not seen[0] & seen[1]
+
+
+def test_a_training_that_goes_on_sees_the_views_of_an_unbroken_one(
+    art: Path, rows: tuple[SplitRow, ...]
+) -> None:
+    unbroken, resumed = (PictureBatches(art, rows, RULE, 32, 3, VIEWS) for _ in range(2))
+    for number in range(3):
+        unbroken.begin_epoch(number)
+        last = collect(unbroken)[0]
+    resumed.begin_epoch(2)
+    assert np.array_equal(collect(resumed)[0], last)
+
+
+def test_views_show_their_own_picture(art: Path, rows: tuple[SplitRow, ...]) -> None:
+    """Mirrored at most, a view has its picture's mean colour."""
+    source = PictureBatches(art, rows, RULE, 80, seed=3, augmentation=Augmentation(flip=True))
+    plain = PictureBatches(art, rows, RULE, 80, seed=3)
+    for number in range(2):
+        source.begin_epoch(number)
+        plain.begin_epoch(number)
+        means, expected = (each[0][0].mean(axis=(1, 2)) for each in (source, plain))
+        assert np.allclose(means, expected, atol=3)
+        assert np.array_equal(source[0][1], plain[0][1])

@@ -38,6 +38,19 @@ def test_the_content_decides_what_is_a_picture_and_litter_is_passed_over(folder:
     assert dataset.broken == ()
 
 
+def test_the_facts_of_a_file_are_those_it_is_stored_with(folder: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned when it is shown
+    stored = folder / "AiArt" / "stored.png"  # in truth a JPEG
+    Image.new("RGB", (2000, 1000)).save(stored, "JPEG", quality=60, exif=exif)
+    facts = {picture.path: picture for picture in scan(folder).pictures}
+    picture = facts["AiArt/stored.png"]
+    assert (picture.format, picture.width, picture.height) == ("JPEG", 2000, 1000)
+    assert picture.file_size == stored.stat().st_size
+    assert picture.jpeg_quality == 60
+    assert (facts["AiArt/01.png"].format, facts["AiArt/01.png"].jpeg_quality) == ("PNG", 0)
+
+
 def test_a_nested_folder_is_a_source(folder: Path) -> None:
     (folder / "RealArt" / "museum" / "room").mkdir(parents=True)
     (folder / "RealArt" / "00.jpg").rename(folder / "RealArt" / "museum" / "room" / "00.jpg")

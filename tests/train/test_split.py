@@ -8,28 +8,61 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from aiart_edge import DataError
 from aiart_train.dataset import Dataset, Picture
 from aiart_train.duplicates import group, near_pairs
-from aiart_train.split import draw_split, read_split, rows_of, write_split
+from aiart_train.split import (
+    SplitRow,
+    check_split,
+    draw_folds,
+    draw_split,
+    read_split,
+    rows_of,
+    write_split,
+)
+
+
+def make_picture(number: int, label: str, source: str, look: int, bit: int = 0) -> Picture:
+    """A picture that only those of the same `look` are like; they may differ in a `bit`."""
+    phash = look * 0x9E3779B97F4A7C15 % (1 << 64) ^ (1 << bit)
+    path = f"{source}/{number}"
+    return Picture(path, label, source, f"{number:064}", phash, "PNG", 40, 40, 99, 0)
 
 
 def make_dataset(ai: int, human: int, alike: int = 1) -> Dataset:
     """A data set in which each run of `alike` pictures shows nearly the same."""
     labels = ["ai"] * ai + ["human"] * human
     pictures = tuple(
-        Picture(f"{label}/{number}", label, label, f"{number:064}", _spread(number // alike) ^ 1)
+        make_picture(number, label, label, number // alike, number % alike)
         for number, label in enumerate(labels)
     )
     return Dataset(Path("art"), pictures, ())
 
 
-def _spread(number: int) -> int:
-    """Hashes that are far apart."""
-    return number * 0x9E3779B97F4A7C15 % (1 << 64)
+def make_sources(sizes: list[int]) -> Dataset:
+    """A data set in which both classes have sources of these sizes."""
+    sources = [
+        (label, f"{label}/{number}")
+        for label in ("ai", "human")
+        for number, size in enumerate(sizes)
+        for _ in range(size)
+    ]
+    pictures = tuple(make_picture(n, *source, look=n) for n, source in enumerate(sources))
+    return Dataset(Path("art"), pictures, ())
+
+
+@st.composite
+def draw_dataset(draw: st.DrawFn) -> Dataset:
+    """Sources of several sizes in both classes; some pictures look like one of another source."""
+    dataset = make_sources(draw(st.lists(st.integers(2, 5), min_size=7, max_size=9)))
+    pictures = list(dataset.pictures)
+    anywhere = st.integers(0, len(pictures) - 1)
+    for one, other in draw(st.lists(st.tuples(anywhere, anywhere), max_size=2)):
+        pictures[one] = replace(pictures[one], phash=pictures[other].phash)
+    return replace(dataset, pictures=tuple(pictures))
 
 
 @given(st.lists(st.integers(0, (1 << 64) - 1), max_size=30), st.data())
@@ -60,6 +93,54 @@ def test_no_near_duplicate_group_is_cut(seed: int) -> None:
         parts.setdefault(row.group, set()).add(row.part)
     assert len(parts) < len(rows)
     assert all(len(names) == 1 for names in parts.values())
+
+
+@settings(max_examples=20, deadline=None)
+@given(draw_dataset(), st.integers(0, 99), st.booleans())
+def test_folds_test_each_picture_once_cut_nothing_and_hold_both_classes(
+    dataset: Dataset, seed: int, by_source: bool
+) -> None:
+    try:
+        folds = draw_folds(dataset, seed, by_source)
+    except DataError:
+        reject()
+    paths = [picture.path for picture in dataset.pictures]
+    assert sorted(row.path for rows in folds for row in rows_of(rows, "test")) == sorted(paths)
+    for rows in folds:
+        assert [row.path for row in rows] == paths
+        assert len({(row.part, row.label) for row in rows}) == 6
+        assert len({(row.part, row.phash) for row in rows}) == len({row.phash for row in rows})
+        if by_source:
+            sources = {row.source for row in rows}
+            assert len({(row.part, row.source) for row in rows}) == len(sources)
+
+
+def test_a_split_is_the_first_fold() -> None:
+    dataset = make_dataset(60, 60, alike=2)
+    assert draw_split(dataset, 3) == draw_folds(dataset, 3)[0]
+
+
+@pytest.mark.parametrize("sizes", [[4, 4, 4, 4, 4], [100, 4, 4, 4, 4]])
+def test_five_sources_of_each_class_are_enough(sizes: list[int]) -> None:
+    assert len(draw_folds(make_sources(sizes), seed=0, by_source=True)) == 5
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ([20, 20, 20, 20], "each class needs at least 5 sources"),
+        ([1, 1, 1, 1, 1], "its sources cannot be split into 5 folds with both classes in each"),
+    ],
+)
+def test_too_few_sources_are_refused(sizes: list[int], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        draw_folds(make_sources(sizes), seed=0, by_source=True)
+
+
+def test_more_folds_need_more_pictures() -> None:
+    assert len(draw_folds(make_dataset(40, 40), seed=0, count=20)) == 20
+    with pytest.raises(DataError, match="each class needs at least 40 pictures"):
+        draw_folds(make_dataset(39, 40), seed=0, count=20)
 
 
 def test_the_parts_have_the_original_studys_proportions_in_both_classes() -> None:
@@ -104,6 +185,16 @@ def test_a_broken_split_is_refused(spoil: object, tmp_path: Path) -> None:
         read_split(path)
 
 
+@pytest.mark.parametrize("phash", ["", "00ff", "x" * 16, "00FF00FF00FF00FF"])
+def test_a_split_with_a_broken_perceptual_hash_is_refused(phash: str, tmp_path: Path) -> None:
+    path = tmp_path / "split.csv"
+    rows = draw_split(make_dataset(30, 30), seed=0)
+    write_split(path, rows)
+    path.write_text(path.read_text().replace(f"{rows[0].phash:016x}", phash))
+    with pytest.raises(DataError, match=r"split\.csv: line 2 of the split is broken"):
+        read_split(path)
+
+
 @pytest.mark.parametrize("shared", ["path", "sha256", "group"])
 def test_a_split_with_a_picture_in_two_parts_is_refused(shared: str, tmp_path: Path) -> None:
     first, *rest = draw_split(make_dataset(30, 30), seed=0)
@@ -113,6 +204,43 @@ def test_a_split_with_a_picture_in_two_parts_is_refused(shared: str, tmp_path: P
     write_split(tmp_path / "split.csv", (first, *rest, leak))
     with pytest.raises(DataError, match="the split leaks"):
         read_split(tmp_path / "split.csv")
+
+
+def test_a_split_with_near_duplicates_in_two_parts_is_refused(tmp_path: Path) -> None:
+    first, *rest = draw_split(make_dataset(30, 30), seed=0)
+    twin = next(row for row in rest if row.part != first.part)
+    leak = replace(twin, path="new", sha256="f" * 64, group=999, phash=first.phash ^ 0b1111)
+    write_split(tmp_path / "split.csv", (first, *rest, leak))
+    with pytest.raises(DataError, match=f"new .{leak.part}. looks like {first.path}"):
+        read_split(tmp_path / "split.csv")
+
+
+def split_of(dataset: Dataset, **changed: object) -> list[SplitRow]:
+    """A split of a data set, of which a picture was another one then."""
+    first, *rest = draw_split(dataset, seed=0)
+    return [replace(first, **changed), *rest]  # type: ignore[arg-type]
+
+
+def test_a_split_fits_its_own_data_set_and_one_with_more_pictures() -> None:
+    dataset = make_dataset(30, 30)
+    fewer = replace(dataset, pictures=dataset.pictures[5:-5])
+    check_split(dataset, split_of(dataset))
+    check_split(dataset, split_of(fewer))
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"path": "ai/gone"}, "ai/gone: this picture of the split is not there"),
+        ({"sha256": "f" * 64}, "ai/0: this picture of the split is another one now"),
+        ({"phash": 77}, "ai/0: this picture of the split is another one now"),
+        ({"label": "human"}, "ai/0: this picture of the split is another one now"),
+    ],
+)
+def test_a_split_of_other_pictures_is_refused(changed: dict[str, object], message: str) -> None:
+    dataset = make_dataset(30, 30)
+    with pytest.raises(DataError, match=message):
+        check_split(dataset, split_of(dataset, **changed))
 
 
 @pytest.mark.parametrize(

@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import math
+import os
+import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from aiart_edge.decision import LABELS
+from aiart_edge.errors import PictureError
 from aiart_edge.image import InputRule, read_pixels
+from aiart_train.augment import augment
+from aiart_train.recipes import UNCHANGED, Augmentation
 from aiart_train.split import SplitRow
 
-CACHE_BYTES = 1 << 30  # of decoded pictures; what does not fit is decoded again each time
+CACHE_BYTES = 1 << 32  # of decoded pictures, on disk; what does not fit is decoded again each time
+
+# Views are cut out of a picture this much larger than the network's input, so that they are sharp.
+_CANVAS = 1.5
 
 
 class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
-    """Pictures and targets in batches, decoded as they are needed.
+    """Pictures and targets in batches, decoded once and kept in a temporary file.
 
     A batch is (uint8 [n, height, width, 3], float32 [n, 1]); the target is 1 for `human`, as the
-    sigmoid of the original network has it.
+    networks' sigmoid has it. Memory does not grow with the number of pictures.
 
     Args:
         folder: the data folder.
         rows: pictures of one part of a split.
         rule: how the network wants its pictures.
         batch_size: pictures per batch; the last one may be smaller.
-        shuffle_seed: the order is drawn anew for each epoch from this; None keeps the rows' order.
-            Default None.
+        seed: the order and the views are drawn anew for each epoch from this; None keeps the rows'
+            order and the pictures as they are. Default None.
+        augmentation: how far views differ. Default: not at all.
     """
 
     def __init__(
@@ -38,41 +49,81 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         rows: Sequence[SplitRow],
         rule: InputRule,
         batch_size: int,
-        shuffle_seed: int | None = None,
+        seed: int | None = None,
+        augmentation: Augmentation = UNCHANGED,
     ) -> None:
         super().__init__()
         self._folder, self._rows, self._rule = folder, rows, rule
-        self._batch_size, self._seed = batch_size, shuffle_seed
-        self._room = CACHE_BYTES // (rule.height * rule.width * 3)  # pictures
-        self._cache: dict[int, NDArray[np.uint8]] = {}
-        self._epoch = 0
-        self._order = self._draw_order()
+        self._batch_size, self._seed = batch_size, seed
+        self._augmentation = None if augmentation == UNCHANGED else augmentation
+        larger = _CANVAS if self._augmentation else 1
+        self._stored = InputRule(
+            round(rule.height * larger), round(rule.width * larger), rule.resize
+        )
+        self._cache = _Cache((self._stored.height, self._stored.width, 3), len(rows))
+        self._order = np.arange(len(rows))
+        self.problem: PictureError | None = None  # of which a backend leaves only a text
+        self.begin_epoch(0)
 
     def __len__(self) -> int:
         return math.ceil(len(self._rows) / self._batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         start = index * self._batch_size
-        chosen = self._order[start : start + self._batch_size]
+        chosen = self._order[start : start + self._batch_size].tolist()
         targets = [[LABELS.index(self._rows[position].label)] for position in chosen]
-        pixels = np.concatenate([self._pixels(int(position)) for position in chosen])
+        try:
+            pixels = np.stack([self._view(position) for position in chosen])
+        except PictureError as error:
+            self.problem = error
+            raise
         return pixels, np.array(targets, dtype=np.float32)
 
-    def on_epoch_end(self) -> None:
-        """Draw the next epoch's order; Keras calls this."""
-        self._epoch += 1
-        self._order = self._draw_order()
+    def begin_epoch(self, number: int) -> None:
+        """Draw the order of an epoch.
 
-    def _draw_order(self) -> NDArray[np.int_]:
-        order = np.arange(len(self._rows))
+        Args:
+            number: of the epoch, from 0; alone decides, with the seed, the order and the views.
+        """
+        self._epoch = number
         if self._seed is not None:
-            np.random.default_rng([self._seed, self._epoch]).shuffle(order)
-        return order
+            self._order = np.random.default_rng([self._seed, number]).permutation(len(self._rows))
 
-    def _pixels(self, position: int) -> NDArray[np.uint8]:
-        if position in self._cache:
-            return self._cache[position]
-        pixels = read_pixels(self._folder / self._rows[position].path, self._rule)
-        if len(self._cache) < self._room:
-            self._cache[position] = pixels
-        return pixels
+    def _view(self, position: int) -> NDArray[np.uint8]:
+        pixels = self._cache.get(position)
+        if pixels is None:
+            pixels = read_pixels(self._folder / self._rows[position].path, self._stored)[0]
+            self._cache.put(position, pixels)
+        if self._augmentation is None or self._seed is None:
+            return pixels
+        rng = np.random.default_rng([self._seed, self._epoch, position])
+        size = (self._rule.width, self._rule.height)
+        return np.asarray(augment(Image.fromarray(pixels), size, self._augmentation, rng))
+
+
+class _Cache:
+    """Pictures of one shape in a nameless temporary file, which vanishes with the process."""
+
+    def __init__(self, shape: tuple[int, int, int], count: int) -> None:
+        self._shape, self._size = shape, math.prod(shape)
+        self._room = CACHE_BYTES // self._size  # pictures
+        self._kept = bytearray(count)  # 1 where the file holds the picture
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115  it lives as long as the cache
+        weakref.finalize(self, self._file.close)
+
+    def get(self, position: int) -> NDArray[np.uint8] | None:
+        if not self._kept[position]:
+            return None
+        content = os.pread(self._file.fileno(), self._size, position * self._size)
+        return np.frombuffer(content, dtype=np.uint8).reshape(self._shape)
+
+    def put(self, position: int, pixels: NDArray[np.uint8]) -> None:
+        if position >= self._room:
+            return
+        try:
+            self._kept[position] = (
+                os.pwrite(self._file.fileno(), pixels.tobytes(), position * self._size)
+                == self._size
+            )
+        except OSError:  # the disk is full: the picture will be decoded again
+            self._room = 0

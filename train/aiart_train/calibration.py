@@ -1,17 +1,34 @@
-"""Calibration: the decision rule that belongs to a set of scores."""
+"""Calibration: the decision rule that belongs to a set of scores, and what it makes of scores."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import log_loss
 
-from aiart_edge.decision import LABELS, DecisionRule, calibrate
+from aiart_edge.decision import LABELS, DecisionRule, Verdict, calibrate, decide
 
 MOST_FALSE = 0.05  # share of human art that may be called `ai`, and of AI art called `human`
 
 _TEMPERATURES = (0.05, 20.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """What decision rules make of scores.
+
+    Args:
+        p_ai: float64 of shape [n], calibrated.
+        verdicts: one per picture.
+        rules: the rule, or after `cross_fit` one per fold, in the order of the folds' numbers.
+    """
+
+    p_ai: NDArray[np.float64]
+    verdicts: tuple[Verdict, ...]
+    rules: tuple[DecisionRule, ...]
 
 
 def fit_decision(scores: NDArray[np.float64], targets: NDArray[np.int_]) -> DecisionRule:
@@ -40,6 +57,53 @@ def fit_decision(scores: NDArray[np.float64], targets: NDArray[np.int_]) -> Deci
     if low > high:  # both bars hold anywhere between the two: no band is needed
         low = high = min(max(0.5, high), low)
     return DecisionRule(temperature, low, high)
+
+
+def apply_rule(scores: NDArray[np.float64], rule: DecisionRule) -> Decisions:
+    """Apply one rule to scores.
+
+    Args:
+        scores: float of shape [n, 2], p(ai) and p(human).
+        rule: fitted on the scores of other pictures.
+
+    Returns:
+        The probabilities and verdicts.
+    """
+    p_ai = calibrate(scores, rule.temperature)
+    return Decisions(p_ai, tuple(decide(float(p), rule) for p in p_ai), (rule,))
+
+
+def cross_fit(
+    scores: NDArray[np.float64], targets: NDArray[np.int_], folds: NDArray[np.int_]
+) -> Decisions:
+    """Apply to the scores of each fold the rule that is fitted on those of all other folds.
+
+    So no picture has a say in its own verdict, as none has in its own out-of-fold score.
+
+    Args:
+        scores: float of shape [n, 2], p(ai) and p(human).
+        targets: int of shape [n], positions in `LABELS`.
+        folds: int of shape [n], the number of each picture's fold.
+
+    Returns:
+        The probabilities and verdicts.
+
+    Raises:
+        ValueError: there is only one fold.
+    """
+    numbers = np.unique(folds)
+    if len(numbers) < 2:  # noqa: PLR2004
+        raise ValueError(f"Expected at least 2 folds. Received {len(numbers)}.")
+    p_ai = np.empty(len(scores))
+    verdicts = np.empty(len(scores), dtype=object)
+    rules = []
+    for number in numbers:
+        held_out = folds == number
+        rule = fit_decision(scores[~held_out], targets[~held_out])
+        decisions = apply_rule(scores[held_out], rule)
+        p_ai[held_out], verdicts[held_out] = decisions.p_ai, decisions.verdicts
+        rules.append(rule)
+    return Decisions(p_ai, tuple(verdicts), tuple(rules))
 
 
 def _least_threshold(p_wrong: NDArray[np.float64]) -> float:

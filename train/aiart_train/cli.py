@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import logging
 import os
 import shlex
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiart_edge import __version__
-from aiart_edge.errors import require_extra
-from aiart_edge.files import PATH
+from aiart_edge.errors import OutputError, RunFolderError, require_extra
+from aiart_edge.files import PATH, write_atomically
 from aiart_edge.program import run, silenced
+from aiart_train.options import (
+    class_options,
+    recipe_of,
+    refuse_beside_resume,
+    required,
+    training_options,
+    usage_errors,
+)
+from aiart_train.progress import listener, progress
+from aiart_train.recipes import from_dict
 
 if TYPE_CHECKING:
+    from aiart_train.dataset import Dataset
     from aiart_train.recipes import Recipe
+    from aiart_train.run_folder import NewRun
+    from aiart_train.scores import ScoredRow
+    from aiart_train.split import SplitRow
+    from aiart_train.workers import Workers
 
 
 @click.group()
@@ -27,93 +46,481 @@ if TYPE_CHECKING:
 def main() -> None:
     """Train networks that tell AI-made art from human art."""
     require_extra("train", "tensorflow", "keras", "sklearn", "scipy", "imagehash", "matplotlib")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's own notes are not for users
+
+
+def _load_keras() -> None:
+    """Load Keras without the notes of TensorFlow, which are not for users."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silenced():  # TensorFlow greets before it reads that
+        import keras  # noqa: F401
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @main.command()
+@training_options
+@click.option("--split", type=PATH, help="The split.csv of another run, to be used again.")
 @click.option(
-    "--data",
-    "folder",
-    required=True,
-    type=PATH,
-    help="A folder with one folder of AI art and one of human art.",
-)
-@click.option("--ai", help="The folder of AI art in it, where its name does not tell.")
-@click.option("--human", help="The folder of human art, likewise.")
-@click.option("--recipe", "recipe_name", default="seed", show_default=True, help="What to train.")
-@click.option("--epochs", type=click.IntRange(min=1), help="[default: the recipe's]")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option(
-    "--runs",
-    type=PATH,
-    default=Path("runs"),
-    show_default=True,
-    help="The folder in which the run folder is made.",
+    "--workers",
+    type=click.Choice(["tensorflow"]),
+    help="Train together with other machines, which run the same command on the same data; "
+    "TF_CONFIG names them.",
 )
 def fit(
-    folder: Path,
+    folder: Path | None,
     ai: str | None,
     human: str | None,
     recipe_name: str,
-    epochs: int | None,
     seed: int,
+    by_source: bool,
     runs: Path,
+    resume: bool,
+    split: Path | None,
+    workers: str | None,
+    **values: Any,
 ) -> None:
     """Train a recipe on a folder of art; print the run folder that it leaves.
 
     \b
-    Example:
-      aiart-train fit --data art --recipe seed
+    Examples:
+      aiart-train fit --data art
+      aiart-train fit --data art --recipe seed --epochs 30
+      aiart-train fit --resume
     """
-    with silenced():  # TensorFlow greets before it reads TF_CPP_MIN_LOG_LEVEL
-        from aiart_train.card import make_card
-    from aiart_train.dataset import scan
-    from aiart_train.evaluate import measure, predict
-    from aiart_train.fit import fit as train
-    from aiart_train.run_folder import fill_run, new_run
-    from aiart_train.split import draw_split, rows_of
+    _load_keras()
+    from aiart_train.card import make_card
+    from aiart_train.run_folder import FIT, SPLIT, new_run, resume_run, write_card
+    from aiart_train.split import check_split, draw_split, read_split, write_split
 
-    recipe = _find_recipe(recipe_name, epochs)
+    if resume:
+        refuse_beside_resume()
+        with resume_run(runs, FIT) as again, _resumable(again, FIT):
+            _train(again, None)
+        return
+    folder = required(folder)
+    if split is not None and by_source:
+        raise click.UsageError("--by-source draws a split: leave it out, or --split.")
+    recipe = recipe_of(recipe_name, values)
+    with _joined(workers) as together:
+        dataset = _scan(folder, ai, human)
+        if split is None:
+            rows = draw_split(dataset, seed, by_source)
+        else:
+            rows = read_split(split)
+            check_split(dataset, rows)
+            if left_out := len(dataset.pictures) - len(rows):
+                click.echo(f"left out: {left_out} pictures that the split does not name", err=True)
+        if together is not None and not together.is_chief:
+            _work(together, recipe, folder, rows, seed)
+            return
+        name = f"{date.today().isoformat()}-{recipe.name}"
+        with new_run(runs, name) as made, _resumable(made, FIT):
+            write_split(made.partial / SPLIT, rows)
+            command = shlex.join(sys.argv)
+            write_card(made.partial, make_card(FIT, recipe, dataset, seed, command))
+            _train(made, together)
+
+
+def _train(made: NewRun, together: Workers | None) -> None:
+    """Train what a hidden run folder plans, from its checkpoint if it has one, and report."""
+    from aiart_train.calibration import apply_rule, fit_decision
+    from aiart_train.evaluate import measure, measure_decisions, predict, targets
+    from aiart_train.fit import UnfitRecipe
+    from aiart_train.fit import fit as train
+    from aiart_train.report import Report, headline, save_report
+    from aiart_train.run_folder import (
+        CARD,
+        CHECKPOINT,
+        MODEL,
+        SPLIT,
+        read_card,
+        write_card,
+        write_history,
+    )
+    from aiart_train.scores import SCORES, add_scores, write_scores
+    from aiart_train.split import PARTS, read_split, rows_of
+
+    card = read_card(made.partial / CARD)
+    rows = read_split(made.partial / SPLIT)
+    recipe, folder, seed = from_dict(card["recipe"]), Path(card["data"]["folder"]), card["seed"]
+    checkpoint, shown = made.partial / CHECKPOINT, listener(recipe)
+    with usage_errors(UnfitRecipe):
+        if together is None:
+            model, history = train(recipe, folder, rows, seed, checkpoint, shown)
+        else:
+            shared = together.divide(rows, recipe.batch_size)
+            model, history = train(recipe, folder, shared, seed, checkpoint, shown, together.scope)
+    validation, test = rows_of(rows, "validation"), rows_of(rows, "test")
+    validated = predict(model, folder, validation, recipe.input, progress("Validating"))
+    tested = predict(model, folder, test, recipe.input, progress("Testing"))
+    decisions = apply_rule(tested, fit_decision(validated, targets(validation)))
+    counts = Counter(row.part for row in rows)
+    card |= {
+        "parameters": model.count_params(),
+        "parts": {part: counts[part] for part in PARTS},
+    }
+    report = Report(
+        title=made.folder.name,
+        pictures="pictures of the test part",
+        fitted_on="the validation part",
+        card=card,
+        history=history,
+        chosen_epoch=len(history["kept"]) - history["kept"][::-1].index(1.0),
+        folder=folder,
+        rows=test,
+        scores=tested,
+        decisions=decisions,
+        metrics=measure(test, tested),
+        decision_metrics=measure_decisions(test, decisions),
+    )
+    model.save(made.partial / MODEL)
+    write_card(made.partial, card)
+    write_history(made.partial, history)
+    write_scores(
+        made.partial / SCORES, (*add_scores(validation, validated), *add_scores(test, tested))
+    )
+    save_report(made.partial, report)
+    click.echo(headline(report), err=True)
+    click.echo(made.folder)
+
+
+@main.command()
+@training_options
+@click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True)
+def crossval(
+    folder: Path | None,
+    ai: str | None,
+    human: str | None,
+    recipe_name: str,
+    seed: int,
+    by_source: bool,
+    runs: Path,
+    resume: bool,
+    folds: int,
+    **values: Any,
+) -> None:
+    """Train a recipe once per fold and score each picture by the network that has not seen it.
+
+    Near-duplicates lie in one fold; with --by-source, whole sources do. Prints the folder of the
+    pooled scores and the report.
+
+    \b
+    Examples:
+      aiart-train crossval --data art
+      aiart-train crossval --data art --by-source
+    """
+    _load_keras()
+    from aiart_train.card import make_card
+    from aiart_train.run_folder import CROSSVAL, SPLIT, new_run, resume_run, write_card
+    from aiart_train.split import draw_folds, write_split
+
+    if resume:
+        refuse_beside_resume()
+        with resume_run(runs, CROSSVAL) as again, _resumable(again, CROSSVAL):
+            _cross_validate(again)
+        return
+    folder = required(folder)
+    recipe = recipe_of(recipe_name, values)
+    dataset = _scan(folder, ai, human)
+    splits = draw_folds(dataset, seed, by_source, folds)
+    name = f"{date.today().isoformat()}-{recipe.name}-{CROSSVAL}"
+    with new_run(runs, name) as made, _resumable(made, CROSSVAL):
+        for number, rows in enumerate(splits, start=1):
+            (made.partial / f"fold-{number}").mkdir()
+            write_split(made.partial / f"fold-{number}" / SPLIT, rows)
+        command = shlex.join(sys.argv)
+        card = make_card(CROSSVAL, recipe, dataset, seed, command) | {"folds": folds}
+        write_card(made.partial, card)
+        _cross_validate(made)
+
+
+def _cross_validate(made: NewRun) -> None:
+    """Train and score the folds that a hidden run folder plans, but for those done, and report."""
+    import numpy as np
+
+    from aiart_train.calibration import cross_fit
+    from aiart_train.crossval import score_fold
+    from aiart_train.evaluate import measure, measure_decisions, targets
+    from aiart_train.fit import UnfitRecipe
+    from aiart_train.report import Report, headline, save_report
+    from aiart_train.run_folder import CARD, SPLIT, read_card
+    from aiart_train.scores import SCORES, scores_of, write_scores
+    from aiart_train.split import read_split
+
+    card = read_card(made.partial / CARD)
+    recipe, folder, seed = from_dict(card["recipe"]), Path(card["data"]["folder"]), card["seed"]
+    rows: list[ScoredRow] = []
+    for number in range(1, card["folds"] + 1):
+        click.echo(f"fold {number}/{card['folds']}", err=True)
+        fold = made.partial / f"fold-{number}"
+        split = read_split(fold / SPLIT)
+        with usage_errors(UnfitRecipe):
+            rows += score_fold(recipe, folder, split, seed, number, fold, listener(recipe))
+    scores = scores_of(rows)
+    decisions = cross_fit(scores, targets(rows), np.array([row.fold for row in rows]))
+    report = Report(
+        title=made.folder.name,
+        pictures=f"pictures, each scored by a network of {card['folds']} that had not seen it",
+        fitted_on="the other folds",
+        card=card,
+        history=None,
+        chosen_epoch=None,
+        folder=folder,
+        rows=rows,
+        scores=scores,
+        decisions=decisions,
+        metrics=measure(rows, scores),
+        decision_metrics=measure_decisions(rows, decisions),
+    )
+    write_scores(made.partial / SCORES, rows)
+    save_report(made.partial, report)
+    click.echo(headline(report), err=True)
+    click.echo(made.folder)
+
+
+@main.command()
+@click.argument("run_folder", metavar="RUN", type=PATH)
+@click.option(
+    "--on",
+    "part",
+    type=click.Choice(["validation", "test"]),
+    default="test",
+    show_default=True,
+    help="The part of the run's split.",
+)
+@click.option(
+    "--data",
+    "folder",
+    type=PATH,
+    help="Another folder of art, in place of a part: every file of it that the run neither trained "
+    "on nor validated with.",
+)
+@class_options
+@click.option(
+    "--robustness", is_flag=True, help="Also score re-encoded, resized, blurred, cropped pictures."
+)
+def evaluate(
+    run_folder: Path,
+    part: str,
+    folder: Path | None,
+    ai: str | None,
+    human: str | None,
+    robustness: bool,
+) -> None:
+    """Measure RUN on a part of its split, or on art from elsewhere; print the folder of the report.
+
+    The temperature and the unsure band are always those of the run's validation part.
+
+    \b
+    Examples:
+      aiart-train evaluate runs/latest --robustness
+      aiart-train evaluate runs/latest --data art-from-elsewhere
+    """
+    _load_keras()
+    from aiart_train.calibration import apply_rule, fit_decision
+    from aiart_train.dataset import fingerprint
+    from aiart_train.evaluate import measure, measure_decisions, predict, targets, unseen
+    from aiart_train.report import Report, headline, save_report
+    from aiart_train.robustness import sweep
+    from aiart_train.run_folder import load_keras, open_run
+    from aiart_train.scores import SCORES, add_scores, read_scores, scores_of, write_scores
+    from aiart_train.split import rows_of
+
+    run = open_run(run_folder)
+    validation = [row for row in read_scores(run_folder / SCORES) if row.part == "validation"]
+    if not validation:
+        raise RunFolderError(
+            run_folder / SCORES,
+            "no picture of the validation part, on which the unsure band is fitted: train again",
+        )
+    rule = fit_decision(scores_of(validation), targets(validation))
+    card, fitted_on = run.card, "the validation part"
+    if folder is None:
+        folder = Path(card["data"]["folder"])
+        rows, name, pictures = rows_of(run.rows, part), part, f"pictures of the {part} part"
+        out = run_folder / f"evaluate-{part}"
+        if part == "validation":
+            fitted_on = "these very pictures, which flatters it"
+    else:
+        dataset = _scan(folder, ai, human)
+        rows = unseen(dataset, run.rows)
+        name, pictures = folder.resolve().name, f"pictures of {folder.resolve().name}"
+        out = run_folder / f"evaluate-data-{name}"  # whose own name may be `test`
+        # The report tells of the data that were scored; the split's parts are not among them.
+        data = {
+            "folder": str(folder.resolve()),
+            "sha256": fingerprint(dataset.pictures),
+            "broken": list(dataset.broken),
+        }
+        card = {key: value for key, value in card.items() if key != "parts"} | {"data": data}
+
+    model, input_rule = load_keras(run.model_path)
+    scores = predict(model, folder, rows, input_rule, progress("Scoring"))
+    decisions = apply_rule(scores, rule)
+    changed = (
+        sweep(model, folder, rows, input_rule, rule, progress("Changing pictures"))
+        if robustness
+        else ()
+    )
+    report = Report(
+        title=f"{run_folder.resolve().name} on {name}",
+        pictures=pictures,
+        fitted_on=fitted_on,
+        card=card,
+        history=None,
+        chosen_epoch=None,
+        folder=folder,
+        rows=rows,
+        scores=scores,
+        decisions=decisions,
+        metrics=measure(rows, scores),
+        decision_metrics=measure_decisions(rows, decisions),
+        robustness=changed,
+    )
+    try:
+        out.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(out, f"the report cannot be written ({error.strerror})") from error
+    save_report(out, report)
+    write_scores(out / SCORES, add_scores(rows, scores))
+    click.echo(headline(report), err=True)
+    click.echo(out)
+
+
+@main.command()
+@click.argument("a", type=PATH)
+@click.argument("b", type=PATH)
+def compare(a: Path, b: Path) -> None:
+    """Say whether run B is better than run A, on the pictures that both were tested on.
+
+    A and B are run folders, or folders of `crossval` or `evaluate`.
+
+    \b
+    Example:
+      aiart-train compare runs/2026-11-22-seed runs/latest
+    """
+    _load_keras()
+    from aiart_train.comparison import compare as compare_scores
+    from aiart_train.comparison import describe
+    from aiart_train.scores import SCORES, read_scores, scores_of
+
+    tested_a, tested_b = (
+        [row for row in read_scores(folder / SCORES) if row.part == "test"] for folder in (a, b)
+    )
+    comparison = compare_scores(tested_a, scores_of(tested_a), tested_b, scores_of(tested_b))
+    click.echo(describe(comparison, click.format_filename(a), click.format_filename(b)))
+
+
+@main.command()
+@click.argument("folder", metavar="DATA", type=PATH)
+@class_options
+@click.option(
+    "--out",
+    type=PATH,
+    default=Path(),
+    help="The folder in which audit.md and audit.json are written.  [default: the current folder]",
+)
+def audit(folder: Path, ai: str | None, human: str | None, out: Path) -> None:
+    """Print what to know of a folder of art, DATA, before training on it.
+
+    Counts, sizes, formats, duplicates, and how well a classifier tells the classes apart that sees
+    only the files' metadata and geometry; warnings where that spoils a training.
+
+    \b
+    Example:
+      aiart-train audit art
+    """
+    from aiart_train.audit import audit as examine
+    from aiart_train.audit_report import describe, warn
+
+    if out.resolve().is_relative_to(folder.resolve()):
+        raise click.BadParameter(
+            "the audit would lie inside the data folder: name another", param_hint="'--out'"
+        )
+    dataset = _scan(folder, ai, human)
+    if sys.stderr.isatty():
+        click.echo("Measuring what the files alone give away", err=True)
+    found = examine(dataset)
+    warnings = warn(found)
+    text = describe(found).encode(errors="surrogateescape")  # a file name may hold any bytes
+    click.echo(text, nl=False)
+    for line in warnings:
+        click.echo(f"warning: {line}", err=True)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(out, f"cannot be made ({error.strerror})") from error
+    document = json.dumps({"warnings": warnings, **asdict(found)}, indent=1) + "\n"
+    write_atomically(out / "audit.json", document.encode())
+    write_atomically(out / "audit.md", text)
+    click.echo(f"saved: {out / 'audit.md'}, {out / 'audit.json'}", err=True)
+
+
+@main.command()
+@click.argument("folder", metavar="DIR", type=PATH)
+def fetch(folder: Path) -> None:
+    """Fetch the Kaggle data set that this project names into DIR, a new folder; print DIR.
+
+    \b
+    Example:
+      aiart-train fetch kaggle
+    """
+    require_extra("train", "kagglehub")
+    with contextlib.redirect_stdout(sys.stderr):  # kagglehub talks on standard output
+        from aiart_train.fetch import fetch as download
+
+        counts = download(folder)
+    for name, count in counts.items():
+        click.echo(f"{name}: {count:,} files", err=True)
+    click.echo(f"next:  aiart-train audit {shlex.quote(click.format_filename(folder))}", err=True)
+    click.echo(click.format_filename(folder))
+
+
+def _scan(folder: Path, ai: str | None, human: str | None) -> Dataset:
+    from aiart_train.dataset import scan
+
     names = {label: name for label, name in (("ai", ai), ("human", human)) if name}
-    dataset = scan(folder, names, _progress)
+    dataset = scan(folder, names, progress("Reading pictures"))
     for line in dataset.broken:
         click.echo(f"skipped: {line}", err=True)
-    rows = draw_split(dataset, seed)
-
-    def show_epoch(epoch: int, figures: dict[str, float]) -> None:
-        line = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
-        click.echo(f"epoch {epoch + 1}/{recipe.epochs}  {line}", err=True)
-
-    with new_run(runs, f"{date.today().isoformat()}-{recipe.name}") as run:
-        model, history = train(recipe, folder, rows, seed, show_epoch)
-        test = rows_of(rows, "test")
-        metrics = measure(test, predict(model, folder, test, recipe.input))
-        card = make_card(recipe, dataset, rows, seed, model, shlex.join(sys.argv))
-        fill_run(run.partial, model, rows, card, history, metrics)
-    low, high = metrics.accuracy_interval
-    click.echo(
-        f"test accuracy {metrics.accuracy:.1%} ({low:.1%} to {high:.1%}), n {metrics.n}", err=True
-    )
-    click.echo(run.folder)
+    return dataset
 
 
-def _find_recipe(name: str, epochs: int | None) -> Recipe:
-    from aiart_train.recipes import RECIPES
+@contextlib.contextmanager
+def _resumable(made: NewRun, kind: str) -> Iterator[None]:
+    """Say how to go on with a run that is broken off."""
+    try:
+        yield
+    except BaseException:
+        if made.can_be_resumed:
+            start = "\n" if sys.stderr.isatty() else ""  # away from the line of the steps
+            runs = shlex.quote(click.format_filename(made.folder.parent))
+            click.echo(
+                f"{start}unfinished: go on with  aiart-train {kind} --resume --runs {runs}",
+                err=True,
+            )
+        raise
 
-    if name not in RECIPES:
-        raise click.BadParameter(
-            f"{name!r} is not one of: {', '.join(RECIPES)}", param_hint="'--recipe'"
-        )
-    recipe = RECIPES[name]
-    return recipe if epochs is None else replace(recipe, epochs=epochs)
 
-
-def _progress(files: list[Path]) -> Iterator[Path]:
-    if not sys.stderr.isatty():
-        yield from files
+@contextlib.contextmanager
+def _joined(workers: str | None) -> Iterator[Workers | None]:
+    if workers is None:
+        yield None
         return
-    with click.progressbar(files, label="Reading pictures", file=sys.stderr) as bar:
-        yield from bar
+    from aiart_train.workers import join_workers, read_cluster
+
+    with join_workers(read_cluster()) as together:
+        yield together
+
+
+def _work(
+    together: Workers, recipe: Recipe, folder: Path, rows: Sequence[SplitRow], seed: int
+) -> None:
+    """Train as one of several, and leave the results to the chief."""
+    from aiart_train.fit import UnfitRecipe
+    from aiart_train.fit import fit as train
+
+    with usage_errors(UnfitRecipe):
+        train(recipe, folder, together.divide(rows, recipe.batch_size), seed, scope=together.scope)
 
 
 def program() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import imagehash
+from PIL import Image
 
 from aiart_edge.decision import LABELS
 from aiart_edge.errors import DataError, PictureError
@@ -24,6 +27,8 @@ _LITTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
 
 _PHASH_SIDE = 64  # pixels; the perceptual hash itself looks at 32 x 32
 
+_STANDARD_LUMINANCE = 3688  # the sum of JPEG's example table for luminance, which is quality 50
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -35,6 +40,11 @@ class Picture:
         source: the nested folder it comes from, or its class's folder where it is not nested.
         sha256: of the file.
         phash: 64-bit perceptual hash of what it shows.
+        format: as Pillow names what the file holds, such as `JPEG`.
+        width: pixels as stored, before EXIF turns the picture.
+        height: likewise.
+        file_size: bytes.
+        jpeg_quality: 1 to 100, estimated; 0 where it is no JPEG.
     """
 
     path: str
@@ -42,6 +52,11 @@ class Picture:
     source: str
     sha256: str
     phash: int
+    format: str
+    width: int
+    height: int
+    file_size: int
+    jpeg_quality: int
 
 
 @dataclass(frozen=True)
@@ -152,11 +167,29 @@ def _plain(name: str) -> str:
 
 def _describe(path: Path, folder: Path, label: str) -> Picture:
     image = decode(path, at_least=_PHASH_SIDE)
+    content = path.read_bytes()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in decode, which has read the picture
+        header = Image.open(io.BytesIO(content))
     below = path.relative_to(folder)
     return Picture(
         path=below.as_posix(),
         label=label,
         source="/".join(below.parts[:-1][:2]),
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        sha256=hashlib.sha256(content).hexdigest(),
         phash=int(str(imagehash.phash(image)), 16),
+        format=header.format or "",
+        width=header.width,
+        height=header.height,
+        file_size=len(content),
+        jpeg_quality=_estimate_quality(header),
     )
+
+
+def _estimate_quality(header: Image.Image) -> int:
+    """Estimate the quality that libjpeg's scaling of the example tables would give this file."""
+    tables: dict[int, list[int]] = getattr(header, "quantization", {})
+    if 0 not in tables:
+        return 0
+    percent = 100 * sum(tables[0]) / _STANDARD_LUMINANCE
+    return max(1, round(5000 / percent if percent > 100 else 100 - percent / 2))  # noqa: PLR2004

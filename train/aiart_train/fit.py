@@ -1,18 +1,50 @@
-"""Training: a recipe and a split in, a fitted Keras model out."""
+"""Training: a recipe and a split in, a fitted Keras model out.
+
+A checkpoint is written as each epoch begins. All chance comes from seeds and the epoch's number, so
+a training that goes on from there ends with the weights of an unbroken one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 
+from aiart_edge.decision import LABELS
+from aiart_edge.errors import AiartError, RunFolderError
 from aiart_train.architectures import ARCHITECTURES
 from aiart_train.batches import PictureBatches
-from aiart_train.recipes import Recipe
+from aiart_train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from aiart_train.recipes import Recipe, Stage
 from aiart_train.split import SplitRow, rows_of
 
 History = dict[str, list[float]]
+
+# As TensorFlow, JAX, PyTorch and Python itself put it.
+_OUT_OF_MEMORY = re.compile("ResourceExhausted|RESOURCE_EXHAUSTED|OutOfMemory|MemoryError")
+
+
+class UnfitRecipe(ValueError):
+    """A recipe does not fit its architecture."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What is told of a training while it runs; nothing by default.
+
+    Args:
+        on_step: called after each step with its number in the epoch, from 1, and their count.
+        on_epoch: called after each epoch with its number, from 1 over all stages, and its figures.
+    """
+
+    on_step: Callable[[int, int], None] = lambda _step, _steps: None
+    on_epoch: Callable[[int, dict[str, float]], None] = lambda _epoch, _figures: None
 
 
 def fit(
@@ -20,7 +52,9 @@ def fit(
     folder: Path,
     rows: Sequence[SplitRow],
     seed: int,
-    on_epoch: Callable[[int, dict[str, float]], None] = lambda _epoch, _figures: None,
+    checkpoint: Path | None = None,
+    listener: Listener = Listener(),
+    scope: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> tuple[keras.Model, History]:
     """Train a recipe's network on the training part of a split.
 
@@ -28,30 +62,197 @@ def fit(
         recipe: what to train and how.
         folder: the data folder.
         rows: of the split; the test part is not touched.
-        seed: of the weights, the dropout and the order of the pictures.
-        on_epoch: called after each epoch with its number, from 0, and its figures. Default:
-            nothing.
+        seed: of the weights, the dropout, the order of the pictures and their views.
+        checkpoint: a file; where it exists, the training goes on from it. Default: none is written.
+        listener: is told how it goes. Default: nobody.
+        scope: in which the model and its optimisers are built; see `workers.Workers`. Default: a
+            plain one.
 
     Returns:
-        The model, and for each figure (`loss`, `val_accuracy`, ...) its value after each epoch.
+        The model, not compiled, and for each figure (`loss`, `val_accuracy`, ...) its value after
+        each epoch; `stage` numbers the stages from 0, `kept` is 1 for the epoch whose weights a
+        stage keeps.
 
     Raises:
         PictureError: a picture of the split cannot be read any more.
+        RunFolderError: the checkpoint is broken, or of another network.
+        UnfitRecipe: the recipe does not fit its architecture.
+        AiartError: the training does not fit into memory.
     """
     keras.utils.set_random_seed(seed)
-    model = ARCHITECTURES[recipe.architecture](recipe.input)
+    with scope():
+        model = build(recipe)
+    for stage in recipe.stages:  # before any of them is trained
+        _learning(model, stage)
+    train, validation = rows_of(rows, "train"), rows_of(rows, "validation")
+    batches = PictureBatches(
+        folder, train, recipe.input, recipe.batch_size, seed, recipe.augmentation
+    )
+    held_out = PictureBatches(folder, validation, recipe.input, recipe.batch_size)
+    state = read_checkpoint(checkpoint) if checkpoint and checkpoint.exists() else Checkpoint()
+    for stage in recipe.stages[state.stage :]:
+        with scope():
+            _prepare(model, recipe, stage, len(batches))
+        keeper = _Keeper(state, checkpoint, batches, recipe.patience, listener)
+        averager = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if recipe.averaging else []
+        with _plain_errors(batches, held_out):
+            model.fit(
+                batches,
+                validation_data=held_out,
+                epochs=stage.epochs,
+                initial_epoch=state.epoch,
+                class_weight=_class_weight(train) if recipe.class_balance else None,
+                callbacks=[*averager, keeper],  # in this order the keeper sees the averaged weights
+                shuffle=False,  # Keras would draw the order from Python's own generator
+                verbose=0,
+            )
+        state = keeper.end_stage()
+    return _copy(model), state.history
+
+
+def build(recipe: Recipe) -> keras.Model:
+    """Build a recipe's network.
+
+    Args:
+        recipe: names its architecture.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        UnfitRecipe: the architecture cannot have that size.
+    """
+    try:
+        return ARCHITECTURES[recipe.architecture](recipe.input, recipe.dropout)
+    except ValueError as error:  # Keras tells in many lines which layer had nothing left
+        raise UnfitRecipe(
+            f"Expected a size that {recipe.architecture} can have. Received {recipe.size}."
+        ) from error
+
+
+@contextmanager
+def _plain_errors(*sources: PictureBatches) -> Iterator[None]:
+    """Say in one line what a backend wraps in many, each in its own way."""
+    try:
+        yield
+    except Exception as error:
+        for source in sources:
+            if source.problem:
+                raise source.problem from error
+        if _OUT_OF_MEMORY.search(f"{type(error).__name__} {error}"):
+            raise AiartError(
+                "the training does not fit into memory: take a smaller --size or --batch-size"
+            ) from error
+        raise
+
+
+def _copy(model: keras.Model) -> keras.Model:
+    """Leave the optimiser behind, and the other workers, whom a prediction would wait for."""
+    copy = type(model).from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    copy.trainable = True
+    return copy
+
+
+def _prepare(model: keras.Model, recipe: Recipe, stage: Stage, steps: int) -> None:
+    """Freeze what a stage leaves alone, and compile with a fresh optimiser."""
+    first = _learning(model, stage)
+    for number, layer in enumerate(model.layers):
+        layer.trainable = number >= first and not isinstance(layer, keras.layers.BatchNormalization)
+    rate: Any = stage.learning_rate
+    if recipe.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, stage.epochs * steps)
+    averaging = {"use_ema": True, "ema_momentum": recipe.averaging} if recipe.averaging else {}
     model.compile(
-        optimizer=keras.optimizers.Adam(recipe.learning_rate),
-        loss="binary_crossentropy",
+        optimizer=keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **averaging),
+        loss=keras.losses.BinaryCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy"],
     )
-    history = model.fit(
-        PictureBatches(folder, rows_of(rows, "train"), recipe.input, recipe.batch_size, seed),
-        validation_data=PictureBatches(
-            folder, rows_of(rows, "validation"), recipe.input, recipe.batch_size
-        ),
-        epochs=recipe.epochs,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=on_epoch)],
-        verbose=0,
+    model.optimizer.build(model.trainable_variables)
+
+
+def _learning(model: keras.Model, stage: Stage) -> int:
+    """Give the number of the first layer that learns in a stage."""
+    for number, layer in enumerate(model.layers):
+        if layer.name.startswith(stage.train_from):
+            return number
+    raise UnfitRecipe(
+        f"Expected train_from to begin a layer's name. Received {stage.train_from!r}."
     )
-    return model, history.history
+
+
+def _class_weight(rows: Sequence[SplitRow]) -> dict[int, float]:
+    counts = Counter(row.label for row in rows)
+    return {
+        number: len(rows) / (len(LABELS) * counts[label]) for number, label in enumerate(LABELS)
+    }
+
+
+class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
+    """Writes checkpoints, remembers the weights to keep, and stops when patience is exhausted."""
+
+    def __init__(
+        self,
+        state: Checkpoint,
+        path: Path | None,
+        batches: PictureBatches,
+        patience: int,
+        listener: Listener,
+    ) -> None:
+        super().__init__()
+        self._state, self._path, self._batches = state, path, batches
+        self._patience, self._listener = patience, listener
+
+    def set_model(self, model: keras.Model) -> None:
+        """Put a broken training's weights where they were; Keras calls this."""
+        super().set_model(model)
+        if not self._state.variables:
+            return
+        try:
+            _assign(self._variables(), self._state.variables)
+        except ValueError as error:
+            raise RunFolderError(
+                str(self._path), "the checkpoint is of another network: train from the start"
+            ) from error
+
+    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:  # noqa: ARG002
+        """Write the checkpoint, and draw the epoch's order."""
+        self._batches.begin_epoch(len(self._state.history.get("loss", ())))
+        self._state = self._state.at_epoch(epoch, _values(self._variables()))
+        if self._path:
+            write_checkpoint(self._path, self._state)
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:  # noqa: ARG002
+        """Tell of the step."""
+        self._listener.on_step(batch + 1, self.params["steps"])
+
+    def on_epoch_end(
+        self,
+        epoch: int,  # noqa: ARG002
+        logs: dict[str, float] | None = None,
+    ) -> None:
+        """Judge the epoch."""
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        self._state = self._state.after_epoch(
+            figures, _values(self.model.variables), always=not self._patience
+        )
+        self._listener.on_epoch(len(self._state.history["loss"]), figures)
+        if self._patience and self._state.waited >= self._patience:
+            self.model.stop_training = True
+
+    def end_stage(self) -> Checkpoint:
+        """Give the model the weights that the stage keeps."""
+        _assign(self.model.variables, self._state.kept)
+        return self._state.next_stage()
+
+    def _variables(self) -> list[Any]:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+
+def _values(variables: Sequence[Any]) -> list[Any]:
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
+def _assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

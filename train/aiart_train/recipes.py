@@ -2,33 +2,202 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from aiart_edge.image import InputRule
+
+# The keys of `architectures.ARCHITECTURES`, for what must not wait for Keras.
+ARCHITECTURE_NAMES = (
+    "original",
+    "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
+    "mobilenet_v2",
+)
+SCHEDULES = ("constant", "cosine")
+
+
+def _option(help_: str, default: Any) -> Any:
+    return field(default=default, metadata={"help": help_})
+
+
+def _expect(values: Augmentation | Recipe, name: str, what: str, holds: bool) -> None:
+    if not holds:
+        raise ValueError(f"Expected {name} {what}. Received {getattr(values, name)!r}.")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far the views of a picture differ.
+
+    Args:
+        flip: whether to mirror every other view.
+        zoom: the largest share of each side that is cut off, from 0 to below 1.
+        rescale: share of the views that are reduced and enlarged again, by up to 2; 0 to 1.
+        jpeg: share of the views that are encoded as JPEG, of quality 30 to 95, after rescaling:
+            as pictures on the web are, and so that compression does not give a class away; 0 to 1.
+        colour: the largest relative change of brightness, contrast and saturation, from 0 to
+            below 1.
+    """
+
+    flip: bool = _option("Mirror every other view.", False)
+    zoom: float = _option("Cut off up to this share of each side.", 0.0)
+    rescale: float = _option("Reduce and enlarge this share of views.", 0.0)
+    jpeg: float = _option("Encode this share of views as JPEG.", 0.0)
+    colour: float = _option("Change brightness, contrast, saturation.", 0.0)
+
+    def __post_init__(self) -> None:
+        for name in ("zoom", "colour"):
+            _expect(self, name, "from 0 to below 1", 0 <= getattr(self, name) < 1)
+        for name in ("rescale", "jpeg"):
+            _expect(self, name, "from 0 to 1", 0 <= getattr(self, name) <= 1)
+
+
+UNCHANGED = Augmentation()
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stretch of a training, with an optimiser of its own.
+
+    Args:
+        epochs: passes over the training part.
+        learning_rate: at its begin.
+        train_from: how the name of the first layer that learns begins; "" for all layers.
+    """
+
+    epochs: int
+    learning_rate: float
+    train_from: str
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained, with Adam on the binary cross-entropy.
+    """How a network is trained, with AdamW on the binary cross-entropy.
 
-    Args:
-        name: of the recipe.
-        architecture: a name in `architectures.ARCHITECTURES`.
-        input: how the network wants its pictures.
-        epochs: passes over the training part.
-        batch_size: pictures per step.
-        learning_rate: of Adam. Default 0.001, which is also Keras's.
+    The head alone is trained first, then what lies behind `train_from`; the statistics of batch
+    normalisation stay as they were pretrained. Each value but the name is also an option of
+    `aiart-train fit`, whose --help describes it.
     """
 
     name: str
-    architecture: str
-    input: InputRule
-    epochs: int
-    batch_size: int
-    learning_rate: float = 0.001
+    architecture: str = _option("The network.", "efficientnet_lite0")
+    size: int = _option("Pixels a side of the network's input.", 224)
+    resize: str = _option("How a picture comes to that size.", "squash")
+    batch_size: int = _option("Pictures per step.", 16)
+    dropout: float = _option("Rate of dropout before the head.", 0.2)
+    head_epochs: int = _option("Epochs in which the head alone learns.", 0)
+    head_learning_rate: float = _option("Their learning rate.", 0.003)
+    epochs: int = _option("Epochs in which the network learns, after the head's.", 0)
+    learning_rate: float = _option("Their learning rate.", 0.001)
+    train_from: str = _option("The layer from which on it learns; '' for all.", "")
+    schedule: str = _option("Of the learning rate within a stage.", "constant")
+    weight_decay: float = _option("Of AdamW.", 0.0)
+    label_smoothing: float = _option("Of the binary cross-entropy.", 0.0)
+    class_balance: bool = _option("Weigh the classes as if they were equally large.", False)
+    averaging: float = _option("Momentum of the moving average of the weights; 0 for none.", 0.0)
+    patience: int = _option(
+        "Stop a stage after so many epochs without a better validation loss, and keep the best "
+        "weights; 0 trains to its end.",
+        0,
+    )
+    augmentation: Augmentation = UNCHANGED
 
+    def __post_init__(self) -> None:
+        known = self.architecture in ARCHITECTURE_NAMES
+        _expect(self, "architecture", f"among {ARCHITECTURE_NAMES}", known)
+        for name in ("size", "batch_size", "head_learning_rate", "learning_rate"):
+            _expect(self, name, "above 0", getattr(self, name) > 0)
+        InputRule(self.size, self.size, self.resize)  # refuses a rule that it does not know
+        for name in ("head_epochs", "epochs", "patience", "weight_decay"):
+            _expect(self, name, "of at least 0", getattr(self, name) >= 0)
+        for name in ("dropout", "label_smoothing", "averaging"):
+            _expect(self, name, "from 0 to below 1", 0 <= getattr(self, name) < 1)
+        _expect(self, "schedule", f"among {SCHEDULES}", self.schedule in SCHEDULES)
+        _expect(self, "epochs", "above 0 in one stage", self.head_epochs + self.epochs > 0)
+
+    @property
+    def input(self) -> InputRule:
+        """How the network wants its pictures."""
+        return InputRule(self.size, self.size, self.resize)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The head's stage and the network's, or the one of them that there is."""
+        head = Stage(self.head_epochs, self.head_learning_rate, HEAD)
+        rest = Stage(self.epochs, self.learning_rate, self.train_from)
+        return tuple(stage for stage in (head, rest) if stage.epochs)
+
+
+HEAD = "p_human"  # the last layer of every architecture
+
+
+def override(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """Change values of a recipe.
+
+    Args:
+        recipe: to start from.
+        values: by the name of a field of `Recipe` or `Augmentation`.
+
+    Returns:
+        Another recipe.
+
+    Raises:
+        TypeError: there is no such field.
+        ValueError: a value is outside its range.
+    """
+    own = {item.name for item in fields(Recipe)}
+    views = {name: value for name, value in values.items() if name not in own}
+    return replace(
+        recipe,
+        **{name: value for name, value in values.items() if name in own},
+        augmentation=replace(recipe.augmentation, **views),
+    )
+
+
+def from_dict(values: Mapping[str, Any]) -> Recipe:
+    """Read a recipe from a card.
+
+    Args:
+        values: of `dataclasses.asdict`.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        KeyError, TypeError, ValueError: they are not a recipe's.
+    """
+    return Recipe(**{**values, "augmentation": Augmentation(**values["augmentation"])})
+
+
+_VIEWS = Augmentation(flip=True, zoom=0.3, rescale=0.5, jpeg=0.5, colour=0.15)
 
 RECIPES = {
     recipe.name: recipe
-    for recipe in (Recipe("seed", "original", InputRule(150, 150), epochs=20, batch_size=32),)
+    for recipe in (
+        # The original study's network and training.
+        Recipe(
+            "seed", "original", size=150, batch_size=32, dropout=0.5, epochs=20, learning_rate=0.001
+        ),
+        # A first look in two minutes: a head on features as ImageNet left them.
+        Recipe("quick", size=192, batch_size=32, head_epochs=8, schedule="cosine"),
+        # The small network to use: fine-tuned from the features of 28 x 28 pixels on.
+        Recipe(
+            "lite0",
+            dropout=0.3,
+            head_epochs=6,
+            epochs=12,
+            learning_rate=1e-4,
+            train_from="block3",
+            schedule="cosine",
+            weight_decay=0.01,
+            label_smoothing=0.1,
+            class_balance=True,
+            averaging=0.98,
+            patience=6,
+            augmentation=_VIEWS,
+        ),
+    )
 }

@@ -5,37 +5,51 @@ runs/2026-11-22-seed/
     split.csv      which picture trained, validated, tested
     card.json      recipe, seed, data, versions, command line
     history.csv    figures after each epoch
+    scores.csv     scores of the validation and test parts
     metrics.json   figures on the test part
-    report.md      all of it for a person, with curves.png
-runs/latest        a link to the newest
+    report.md      all of it for a person, with plots beside it
+    report.html    the same in one file, with the worst mistakes as thumbnails
+runs/2026-11-22-seed-crossval/
+    fold-1/ ...    split.csv, history.csv and scores.csv of each fold
+    card.json, scores.csv, metrics.json, report.md, report.html    of all folds together
+runs/latest        a link to the newest training
+
+While it is being made, a run is a hidden folder that also holds a checkpoint, from which --resume
+goes on.
 """
 
 from __future__ import annotations
 
 import contextlib
 import csv
+import fcntl
 import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from aiart_edge.errors import OutputError, RunFolderError
-from aiart_train.evaluate import Metrics
+from aiart_edge.errors import ModelFileError, OutputError, RunFolderError
+from aiart_edge.files import write_atomically
+from aiart_edge.image import InputRule
 from aiart_train.fit import History
-from aiart_train.report import CURVES, draw_curves, write_report
-from aiart_train.split import SplitRow, read_split, write_split
+from aiart_train.recipes import from_dict
+from aiart_train.split import SplitRow, read_split
 
 MODEL = "model.keras"
 SPLIT = "split.csv"
 CARD = "card.json"
+CHECKPOINT = "checkpoint.npz"
+
+FIT, CROSSVAL = "fit", "crossval"  # kinds of runs, named as the commands that make them
 
 _LATEST = "latest"
+_PARTIAL = ".partial"
 
 
 @dataclass(frozen=True)
@@ -70,10 +84,17 @@ class NewRun:
     partial: Path
     folder: Path
 
+    @property
+    def can_be_resumed(self) -> bool:
+        """Whether a training of it has begun."""
+        return any(self.partial.rglob(CHECKPOINT))
+
 
 @contextlib.contextmanager
 def new_run(runs: Path, name: str) -> Iterator[NewRun]:
-    """Make a run folder that appears when it is complete, and not at all if the block fails.
+    """Make a run folder that appears when it is complete.
+
+    If the block fails, nothing is left, or what `resume_run` needs if there is a checkpoint.
 
     Args:
         runs: the folder of all runs; made if need be.
@@ -90,48 +111,71 @@ def new_run(runs: Path, name: str) -> Iterator[NewRun]:
         run = _reserve(runs, name)
     except OSError as error:
         raise OutputError(runs, f"a run cannot be written here ({error.strerror})") from error
-    try:
+    with _complete(run, _lock(run.partial)):
         yield run
+
+
+@contextlib.contextmanager
+def resume_run(runs: Path, kind: str) -> Iterator[NewRun]:
+    """Go on with the newest run that was broken off.
+
+    Args:
+        runs: the folder of all runs.
+        kind: `FIT` or `CROSSVAL`.
+
+    Yields:
+        Where to go on, and what it will be called.
+
+    Raises:
+        RunFolderError: there is none, or its card is broken.
+        OutputError: something cannot be written.
+    """
+    partials = [path for path in runs.glob(f".*{_PARTIAL}") if (path / CARD).is_file()]
+    for partial in sorted(partials, key=lambda path: path.stat().st_mtime, reverse=True):
+        if read_card(partial / CARD).get("kind") != kind:
+            continue
+        lock = _lock(partial)
+        if lock is not None:
+            name = partial.name.removeprefix(".").removesuffix(_PARTIAL)
+            with _complete(NewRun(partial, runs / name), lock):
+                yield NewRun(partial, runs / name)
+            return
+    raise RunFolderError(runs, f"no unfinished run lies here: start one with  {kind} --data FOLDER")
+
+
+def _lock(partial: Path) -> int | None:
+    """Take a hidden folder for this process until it ends; None if another one has it."""
+    lock = os.open(partial, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+@contextlib.contextmanager
+def _complete(run: NewRun, lock: int | None) -> Iterator[None]:
+    """Give a hidden folder its name if the block succeeds."""
+    try:
+        yield
+        for name in (CHECKPOINT, ".*"):  # and what a killed process had not yet renamed
+            for path in run.partial.rglob(name):
+                path.unlink()
         run.partial.rename(run.folder)
-        _point_latest(runs, run.folder.name)
+        if (run.folder / MODEL).exists():
+            _point_latest(run.folder)
     except BaseException as error:
-        shutil.rmtree(run.partial, ignore_errors=True)
+        if not run.can_be_resumed:
+            shutil.rmtree(run.partial, ignore_errors=True)
         if isinstance(error, OSError):
             raise OutputError(
                 run.folder, f"the run cannot be written ({error.strerror or error})"
             ) from error
         raise
-
-
-def fill_run(
-    folder: Path,
-    model: keras.Model,
-    rows: Sequence[SplitRow],
-    card: dict[str, Any],
-    history: History,
-    metrics: Metrics,
-) -> None:
-    """Write the files of a run.
-
-    Args:
-        folder: of the run.
-        model: the trained network.
-        rows: of the split.
-        card: see `card.make_card`.
-        history: figures after each epoch.
-        metrics: on the test part.
-    """
-    model.save(folder / MODEL)
-    write_split(folder / SPLIT, rows)
-    _write_json(folder / CARD, card)
-    _write_json(folder / "metrics.json", asdict(metrics))
-    with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["epoch", *history])
-        for epoch, figures in enumerate(zip(*history.values(), strict=True), start=1):
-            writer.writerow([epoch, *figures])
-    draw_curves(history, folder / CURVES)
-    (folder / "report.md").write_text(write_report(card, metrics), encoding="utf-8")
+    finally:
+        if lock is not None:
+            os.close(lock)
 
 
 def open_run(folder: Path) -> Run:
@@ -185,9 +229,13 @@ def read_card(path: Path) -> dict[str, Any]:
     """
     try:
         card: dict[str, Any] = json.loads(path.read_bytes())
-        needed = (card["recipe"]["name"], card["data"]["folder"], card["data"]["sha256"])
-        if not all(isinstance(value, str) for value in needed):
+        from_dict(card["recipe"])
+        if not isinstance(card["seed"], int):
+            raise TypeError("Expected a number.")
+        if not all(isinstance(card["data"][name], str) for name in ("folder", "sha256")):
             raise TypeError("Expected text.")
+        if card.get("kind") == CROSSVAL and not isinstance(card["folds"], int):
+            raise TypeError("Expected a number.")
     except OSError as error:
         raise RunFolderError(path, f"the run's card cannot be read ({error.strerror})") from error
     except (KeyError, TypeError, ValueError) as error:
@@ -195,14 +243,62 @@ def read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+def write_card(folder: Path, card: dict[str, Any]) -> None:
+    """Write card.json.
+
+    Args:
+        folder: of the run.
+        card: see `card.make_card`.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    write_atomically(folder / CARD, (json.dumps(card, indent=1) + "\n").encode())
+
+
+def write_history(folder: Path, history: History) -> None:
+    """Write history.csv.
+
+    Args:
+        folder: of the run.
+        history: figures after each epoch.
+    """
+    with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["epoch", *history])
+        for epoch, figures in enumerate(zip(*history.values(), strict=True), start=1):
+            writer.writerow([epoch, *figures])
+
+
+def load_keras(path: Path) -> tuple[keras.Model, InputRule]:
+    """Load a Keras model and see how it wants its pictures.
+
+    Args:
+        path: of a .keras file.
+
+    Returns:
+        The model and its input rule.
+
+    Raises:
+        ModelFileError: the file is missing or broken, or the model does not take pictures.
+    """
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:  # a broken file makes Keras raise anything
+        problem = str(error).partition("\n")[0] or type(error).__name__
+        raise ModelFileError(path, f"the Keras model cannot be loaded ({problem})") from error
+    shape = model.input_shape
+    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:] or shape[3] != 3:  # noqa: PLR2004
+        raise ModelFileError(
+            path, f"expected a Keras model with input (None, height, width, 3), received {shape}"
+        )
+    return model, InputRule(shape[1], shape[2])
 
 
 def _reserve(runs: Path, name: str) -> NewRun:
     for number in itertools.count(1):
         free = name if number == 1 else f"{name}-{number}"
-        run = NewRun(runs / f".{free}.partial", runs / free)
+        run = NewRun(runs / f".{free}{_PARTIAL}", runs / free)
         if not run.folder.exists():
             with contextlib.suppress(FileExistsError):
                 run.partial.mkdir()
@@ -210,7 +306,7 @@ def _reserve(runs: Path, name: str) -> NewRun:
     raise AssertionError("unreachable: numbers do not end")
 
 
-def _point_latest(runs: Path, name: str) -> None:
-    temporary = runs / f".{_LATEST}.{os.getpid()}"
-    temporary.symlink_to(name)
-    temporary.replace(runs / _LATEST)
+def _point_latest(folder: Path) -> None:
+    temporary = folder.parent / f".{_LATEST}.{os.getpid()}"
+    temporary.symlink_to(folder.name)
+    temporary.replace(folder.parent / _LATEST)

@@ -1,0 +1,127 @@
+"""Cross-validation, broken off and resumed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from aiart_train.scores import read_scores
+from aiart_train.split import SplitRow, read_split, rows_of
+
+Command = Callable[..., Result]
+Process = subprocess.CompletedProcess[str]
+
+OPTIONS = ["--recipe", "seed", "--size", 64, "--epochs", 1, "--folds", 2]
+
+
+@pytest.fixture(scope="module")
+def sourced(art: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pictures of `art`, with four sources in each class."""
+    folder = tmp_path_factory.mktemp("sourced")
+    for path in art.glob("*/*"):
+        source = folder / path.parent.name / f"source{int(path.stem) % 4}"
+        source.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, source)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def broken(
+    sourced: Path, broken_off: Callable[..., Process], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder of runs of a cross-validation that was killed as the second fold began."""
+    runs = tmp_path_factory.mktemp("crossval") / "runs"
+    end = broken_off(
+        "SIGKILL", "keras.Model.compile", 2, "crossval", "--data", sourced, "--runs", runs,
+        "--by-source", *OPTIONS,
+    )  # fmt: skip
+    assert end.returncode == -9, end.stderr
+    return runs
+
+
+@pytest.fixture(scope="module")
+def resumed(broken: Path) -> Result:
+    from aiart_train.cli import main
+
+    command = ["crossval", "--resume", "--runs", str(broken)]
+    return CliRunner().invoke(main, command, catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def folder(resumed: Result) -> Path:
+    assert resumed.exit_code == 0, resumed.stderr
+    return Path(resumed.stdout.strip())
+
+
+def test_folds_that_are_done_are_not_trained_again(resumed: Result, folder: Path) -> None:
+    first, second, epoch, headline = resumed.stderr.splitlines()
+    assert (first, second) == ("fold 1/2", "fold 2/2")
+    assert epoch.startswith("epoch 1/1  ")
+    assert headline.startswith("Of 80 pictures, each scored by a network of 2")
+
+
+def test_every_picture_is_scored_once_by_the_fold_that_tested_it(folder: Path) -> None:
+    rows = read_scores(folder / "scores.csv")
+    assert len(rows) == len({row.path for row in rows}) == 80
+    for number in (1, 2):
+        tested = {
+            row.path for row in rows_of(read_split(folder / f"fold-{number}/split.csv"), "test")
+        }
+        assert tested == {row.path for row in rows if row.fold == number}
+
+
+def test_a_source_is_never_cut(folder: Path) -> None:
+    for number in (1, 2):
+        parts: dict[str, set[str]] = {}
+        rows: tuple[SplitRow, ...] = read_split(folder / f"fold-{number}/split.csv")
+        for row in rows:
+            parts.setdefault(row.source, set()).add(row.part)
+        assert len(parts) == 8
+        assert all(len(of_source) == 1 for of_source in parts.values())
+
+
+def test_a_folder_is_left_with_each_fold_and_the_report_of_all(folder: Path) -> None:
+    files = {"card.json", "scores.csv", "metrics.json", "report.md", "report.html"}
+    assert {path.name for path in folder.iterdir()} >= {*files, "fold-1", "fold-2"}
+    for number in (1, 2):
+        assert {path.name for path in (folder / f"fold-{number}").iterdir()} == {
+            "split.csv",
+            "history.csv",
+            "scores.csv",
+        }
+    card = json.loads((folder / "card.json").read_text())
+    assert (card["kind"], card["folds"], card["recipe"]["size"]) == ("crossval", 2, 64)
+
+
+def test_the_pooled_figures_have_a_rule_per_fold(folder: Path) -> None:
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["n"] == 80
+    assert len(metrics["decisions"]["rules"]) == 2
+    assert Counter(row.label for row in read_scores(folder / "scores.csv")) == {
+        label: figures["support"] for label, figures in metrics["classes"].items()
+    }
+
+
+def test_latest_is_not_touched(folder: Path) -> None:
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_too_few_sources_for_the_folds_are_one_line(
+    art: Path, aiart_train: Command, one_line: Callable[[Result], str], tmp_path: Path
+) -> None:
+    command = ["crossval", "--data", art, "--by-source", "--runs", tmp_path / "runs", *OPTIONS]
+    assert "each class needs at least" in one_line(aiart_train(*command))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_one_fold_is_a_usage_error(art: Path, aiart_train: Command) -> None:
+    result = aiart_train("crossval", "--data", art, "--folds", 1)
+    assert result.exit_code == 2
+    assert "Invalid value for '--folds'" in result.stderr

@@ -1,0 +1,121 @@
+"""The checkpoint of a training: all that it needs to go on as if it had not been broken."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiart_edge.errors import RunFolderError
+from aiart_edge.files import atomic_file
+
+Arrays = list[NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a training stands.
+
+    Args:
+        stage: number of the stage, from 0.
+        epoch: number of the epoch that begins, within the stage. Default 0.
+        variables: of the model and the optimiser as the epoch begins. Default: as they are.
+        kept: the model's variables after the best epoch of the stage, or after the last one.
+        best_loss: validation loss of that epoch.
+        waited: epochs since then.
+        history: figures after each epoch of all stages.
+    """
+
+    stage: int = 0
+    epoch: int = 0
+    variables: Arrays = field(default_factory=list)
+    kept: Arrays = field(default_factory=list)
+    best_loss: float = float("inf")
+    waited: int = 0
+    history: dict[str, list[float]] = field(default_factory=dict)
+
+    def at_epoch(self, epoch: int, variables: Arrays) -> Checkpoint:
+        """Give the state as an epoch begins."""
+        return replace(self, epoch=epoch, variables=variables)
+
+    def after_epoch(self, figures: dict[str, float], variables: Arrays, always: bool) -> Checkpoint:
+        """Give the state after an epoch.
+
+        Args:
+            figures: of the epoch.
+            variables: of the model.
+            always: keep them whether or not the validation loss is the best so far.
+        """
+        better = always or figures["val_loss"] < self.best_loss
+        past = self.history.get("kept", [])
+        if better:  # only one epoch of a stage is the kept one
+            past = [
+                kept if stage != self.stage else 0.0
+                for kept, stage in zip(past, self.history.get("stage", []), strict=True)
+            ]
+        new = {"stage": float(self.stage), **figures}
+        history = {name: [*self.history.get(name, []), value] for name, value in new.items()}
+        return replace(
+            self,
+            kept=variables if better else self.kept,
+            best_loss=figures["val_loss"] if better else self.best_loss,
+            waited=0 if better else self.waited + 1,
+            history={**history, "kept": [*past, float(better)]},
+        )
+
+    def next_stage(self) -> Checkpoint:
+        """Give the state in which the next stage begins."""
+        return Checkpoint(self.stage + 1, history=self.history)
+
+
+def write_checkpoint(path: Path, state: Checkpoint) -> None:
+    """Write a checkpoint.
+
+    Args:
+        path: of the file; a killed process leaves the old one.
+        state: where the training stands.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    arrays = {
+        f"{kind}{number}": array
+        for kind in ("variables", "kept")
+        for number, array in enumerate(getattr(state, kind))
+    }
+    facts = {
+        name: getattr(state, name) for name in ("stage", "epoch", "best_loss", "waited", "history")
+    }
+    with atomic_file(path) as file:
+        np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        Where the training stands.
+
+    Raises:
+        RunFolderError: it is broken.
+    """
+    try:
+        # Opened here, since NumPy would leave a broken file open.
+        with path.open("rb") as stream, np.load(stream) as file:
+            facts = json.loads(str(file["facts"]))
+            return Checkpoint(**facts, variables=_read(file, "variables"), kept=_read(file, "kept"))
+    except (EOFError, OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise RunFolderError(path, "the checkpoint is broken: train from the start") from error
+
+
+def _read(file: Any, kind: str) -> Arrays:
+    count = sum(name.startswith(kind) for name in file.files)
+    return [file[f"{kind}{number}"] for number in range(count)]
