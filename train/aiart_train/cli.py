@@ -343,6 +343,8 @@ def evaluate(
     else:
         dataset = _scan(folder, ai, human)
         rows = unseen(dataset, run.rows)
+        if left_out := len(dataset.pictures) - len(rows):
+            click.echo(f"left out: {left_out} pictures that the run has seen, or nearly", err=True)
         name, pictures = folder.resolve().name, f"pictures of {folder.resolve().name}"
         out = run_folder / f"evaluate-data-{name}"  # whose own name may be `test`
         # The report tells of the data that were scored; the split's parts are not among them.
