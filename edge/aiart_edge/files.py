@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
@@ -18,30 +15,13 @@ PATH = click.Path(readable=False, path_type=Path)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all.
-
-    Args:
-        path: where the file shall be.
-        content: all of it.
-
-    Raises:
-        OutputError: it cannot be written; nothing is left behind.
-    """
-    with atomic_file(path) as file:
-        file.write(content)
-
-
-@contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """Write a file under a temporary name, and rename it when the block is done.
+    """Write a file under a temporary name and rename it.
 
     A command that is killed meanwhile leaves the old file.
 
     Args:
         path: where the file shall be.
-
-    Yields:
-        The file to write to.
+        content: all of it.
 
     Raises:
         OutputError: it cannot be written; nothing is left behind.
@@ -52,7 +32,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         raise OutputError(path, f"cannot be written ({error.strerror})") from error
     try:
         with os.fdopen(handle, "wb") as file:
-            yield file
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         umask = os.umask(0)

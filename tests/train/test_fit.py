@@ -295,3 +295,23 @@ def test_a_checkpoint_of_another_network_is_refused(
     write_checkpoint(path, Checkpoint(variables=[np.zeros(1)]))
     with pytest.raises(RunFolderError, match="the checkpoint is of another network"):
         fit(SMALL, art, rows, seed=0, checkpoint=path)
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_a_checkpoint(tmp_path: Path) -> None:
+    code = f"""
+import resource
+from pathlib import Path
+import numpy as np
+from aiart_edge import OutputError
+from aiart_train.checkpoint import Checkpoint, write_checkpoint
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # as if no more fitted on the disk
+state = Checkpoint(variables=[np.zeros(999)])
+try:
+    write_checkpoint(Path({str(tmp_path)!r}) / "checkpoint.npz", state)
+except OutputError as error:
+    print(error.format_message())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r".*checkpoint\.npz: cannot be written \(.*\)\n", done.stdout)
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == []

@@ -17,7 +17,6 @@ from PIL import Image
 from aiart_edge import PictureError
 from aiart_edge.decision import DecisionRule
 from aiart_train.calibration import apply_rule
-from aiart_train.evaluate import measure, measure_decisions
 from aiart_train.report import Report, headline, save_report
 from aiart_train.robustness import Robustness
 from aiart_train.split import SplitRow
@@ -59,8 +58,6 @@ def make_report(folder: Path, rows: list[SplitRow], p_ai: list[float]) -> Report
         rows=rows,
         scores=scores,
         decisions=decisions,
-        metrics=measure(rows, scores),
-        decision_metrics=measure_decisions(rows, decisions),
         robustness=ROBUSTNESS,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiart_edge.errors import RunFolderError
-from aiart_edge.files import atomic_file
+from aiart_edge.files import write_atomically
 
 Arrays = list[NDArray[Any]]
 
@@ -91,8 +92,11 @@ def write_checkpoint(path: Path, state: Checkpoint) -> None:
     facts = {
         name: getattr(state, name) for name in ("stage", "epoch", "best_loss", "waited", "history")
     }
-    with atomic_file(path) as file:
-        np.savez(file, facts=np.array(json.dumps(facts)), **arrays)
+    content = (
+        io.BytesIO()
+    )  # on a full disk, numpy's archive would complain once more when it is freed
+    np.savez(content, facts=np.array(json.dumps(facts)), **arrays)
+    write_atomically(path, content.getvalue())
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

@@ -123,7 +123,7 @@ def fit(
 def _train(made: NewRun, together: Workers | None) -> None:
     """Train what a hidden run folder plans, from its checkpoint if it has one, and report."""
     from aiart_train.calibration import apply_rule, fit_decision
-    from aiart_train.evaluate import measure, measure_decisions, predict, targets
+    from aiart_train.evaluate import predict, targets
     from aiart_train.fit import UnfitRecipe
     from aiart_train.fit import fit as train
     from aiart_train.report import Report, headline, save_report
@@ -169,8 +169,6 @@ def _train(made: NewRun, together: Workers | None) -> None:
         rows=test,
         scores=tested,
         decisions=decisions,
-        metrics=measure(test, tested),
-        decision_metrics=measure_decisions(test, decisions),
     )
     model.save(made.partial / MODEL)
     write_card(made.partial, card)
@@ -239,7 +237,7 @@ def _cross_validate(made: NewRun) -> None:
 
     from aiart_train.calibration import cross_fit
     from aiart_train.crossval import score_fold
-    from aiart_train.evaluate import measure, measure_decisions, targets
+    from aiart_train.evaluate import targets
     from aiart_train.fit import UnfitRecipe
     from aiart_train.report import Report, headline, save_report
     from aiart_train.run_folder import CARD, SPLIT, read_card
@@ -268,8 +266,6 @@ def _cross_validate(made: NewRun) -> None:
         rows=rows,
         scores=scores,
         decisions=decisions,
-        metrics=measure(rows, scores),
-        decision_metrics=measure_decisions(rows, decisions),
     )
     write_scores(made.partial / SCORES, rows)
     save_report(made.partial, report)
@@ -318,7 +314,7 @@ def evaluate(
     _load_keras()
     from aiart_train.calibration import apply_rule, fit_decision
     from aiart_train.dataset import fingerprint
-    from aiart_train.evaluate import measure, measure_decisions, predict, targets, unseen
+    from aiart_train.evaluate import predict, targets, unseen
     from aiart_train.report import Report, headline, save_report
     from aiart_train.robustness import sweep
     from aiart_train.run_folder import load_keras, open_run
@@ -374,8 +370,6 @@ def evaluate(
         rows=rows,
         scores=scores,
         decisions=decisions,
-        metrics=measure(rows, scores),
-        decision_metrics=measure_decisions(rows, decisions),
         robustness=changed,
     )
     try:

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ from aiart_train.evaluate import (
     DecisionMetrics,
     Metrics,
     answer,
+    measure,
+    measure_decisions,
     targets,
     wilson_interval,
 )
@@ -72,8 +74,6 @@ class Report:
         rows: the pictures.
         scores: float64 of shape [n, 2], p(ai) and p(human).
         decisions: made of the scores.
-        metrics: of the scores.
-        decision_metrics: of the decisions.
         robustness: of the same pictures, or empty.
     """
 
@@ -87,9 +87,17 @@ class Report:
     rows: Sequence[SplitRow]
     scores: NDArray[np.float64]
     decisions: Decisions
-    metrics: Metrics
-    decision_metrics: DecisionMetrics
     robustness: tuple[Robustness, ...] = ()
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Figures of the scores."""
+        return measure(self.rows, self.scores)
+
+    @cached_property
+    def decision_metrics(self) -> DecisionMetrics:
+        """Figures of the decisions."""
+        return measure_decisions(self.rows, self.decisions)
 
 
 def save_report(folder: Path, report: Report) -> None:
