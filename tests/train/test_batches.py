@@ -6,6 +6,7 @@ import gc
 import os
 import resource
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def copy(art: Path, tmp_path: Path) -> Path:
 
 
 def collect(source: PictureBatches) -> tuple[np.ndarray, np.ndarray]:
-    pixels, targets = zip(*(source[number] for number in range(len(source))), strict=True)
+    pixels, targets, _ = zip(*(source[number] for number in range(len(source))), strict=True)
     return np.concatenate(pixels), np.concatenate(targets)
 
 
@@ -156,3 +157,23 @@ def test_views_show_their_own_picture(art: Path, rows: tuple[SplitRow, ...]) -> 
         means, expected = (each[0][0].mean(axis=(1, 2)) for each in (source, plain))
         assert np.allclose(means, expected, atol=3)
         assert np.array_equal(source[0][1], plain[0][1])
+
+
+@pytest.mark.parametrize(
+    ("balance", "expected"),
+    [
+        ("none", [1, 1, 1, 1, 1, 1]),
+        ("class", [0.75, 0.75, 0.75, 0.75, 1.5, 1.5]),
+        # The three pictures of one source weigh the square root of 3 times as much as a single one.
+        ("source", [*[3**0.5 / (3**0.5 + 1)] * 3, 3 / (3**0.5 + 1), 1.5, 1.5]),
+    ],
+)
+def test_weights_balance_what_they_are_told_to(
+    balance: str, expected: list[float], art: Path, rows: tuple[SplitRow, ...]
+) -> None:
+    ai = [row for row in rows if row.label == "ai"][:4]
+    human = [row for row in rows if row.label == "human"][:2]
+    sources = ["a", "a", "a", "b", "c", "c"]
+    few = [replace(row, source=name) for row, name in zip([*ai, *human], sources, strict=True)]
+    weights = PictureBatches(art, few, RULE, batch_size=32, balance=balance)[0][2]
+    assert weights == pytest.approx(np.array(expected), rel=1e-6)

@@ -25,32 +25,32 @@ from aiart_edge import AiartError, PictureError, RunFolderError
 from aiart_train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from aiart_train.dataset import scan
 from aiart_train.fit import UnfitRecipe, build, fit
-from aiart_train.recipes import RECIPES, Recipe
+from aiart_train.recipes import HEAD, RECIPES, Recipe
 from aiart_train.split import SplitRow, draw_split
 
 Command = Callable[..., Result]
 Process = subprocess.CompletedProcess[str]
 
-# Two stages with all that has a state or draws: dropout and the order of the pictures do anyway.
+# A head's fit and epochs with all that has a state or draws: dropout and the pictures' order do.
 RECIPE = {
     "--recipe": "seed",
     "--size": "64",
     "--batch-size": "16",
     "--dropout": "0.4",
-    "--head-epochs": "2",
-    "--head-learning-rate": "0.01",
+    "--head-views": "2",
+    "--head-penalty": "0.2",
     "--epochs": "3",
     "--learning-rate": "0.002",
     "--schedule": "cosine",
     "--weight-decay": "0.01",
     "--label-smoothing": "0.1",
+    "--balance": "class",
     "--averaging": "0.9",
     "--patience": "2",
     "--zoom": "0.2",
     "--jpeg": "0.5",
 }
-SWITCHES = ["--flip", "--class-balance"]
-OPTIONS = ["--seed", "1", *(part for pair in RECIPE.items() for part in pair), *SWITCHES]
+OPTIONS = ["--seed", "1", *(part for pair in RECIPE.items() for part in pair), "--flip"]
 
 SMALL = replace(RECIPES["seed"], size=64, epochs=1)
 
@@ -97,10 +97,10 @@ def ends(
     resume = ["fit", "--resume", "--runs", runs]
     return [
         # An epoch has 4 steps and 1 of validation; Keras looks at 2 and at 1 more as it begins.
-        broken_off("SIGKILL", GET, 5, *begin),  # in the first epoch
+        broken_off("SIGKILL", GET, 5, *begin),  # while the head is fitted
+        broken_off("SIGINT", "keras.Model.compile", 2, *resume),  # before the first epoch
         broken_off("SIGKILL", "os.fsync", 2, *resume),  # while the second checkpoint is written
-        broken_off("SIGINT", "keras.Model.compile", 2, *resume),  # between the stages
-        broken_off("SIGKILL", GET, 23, *resume),  # in the last epoch
+        broken_off("SIGKILL", GET, 16, *resume),  # in the last epoch
         CliRunner().invoke(main, list(map(str, resume)), catch_exceptions=False),
     ]
 
@@ -108,7 +108,7 @@ def ends(
 @pytest.fixture(scope="module")
 def resumed(ends: list[Process | Result]) -> Path:
     """The run folder of a training that was broken off four times."""
-    assert [getattr(end, "returncode", None) for end in ends] == [-9, -9, 1, -9, None]
+    assert [getattr(end, "returncode", None) for end in ends] == [-9, 1, -9, -9, None]
     assert ends[-1].stdout, ends[-1].stderr
     return Path(ends[-1].stdout.strip())
 
@@ -149,20 +149,16 @@ def test_a_resumed_training_leaves_one_finished_run(resumed: Path) -> None:
 
 
 def test_ctrl_c_says_how_to_go_on(ends: list[Process | Result], resumed: Path) -> None:
-    lines = ends[2].stderr.splitlines()
+    lines = ends[1].stderr.splitlines()
     hint = f"unfinished: go on with  aiart-train fit --resume --runs '{resumed.parent}'"
     assert lines[-3:] == [hint, "", "Aborted!"]
 
 
-def test_the_history_numbers_the_stages_and_says_which_epochs_were_kept(resumed: Path) -> None:
+def test_the_history_says_after_which_epoch_the_weights_were_kept(resumed: Path) -> None:
     lines = list(csv.DictReader((resumed / "history.csv").read_text().splitlines()))
-    assert [float(line["stage"]) for line in lines] == [0, 0, 1, 1, 1]
-    for stage in ("0.0", "1.0"):
-        of_stage = [line for line in lines if line["stage"] == stage]
-        best = min(of_stage, key=lambda line: float(line["val_loss"]))
-        assert [line["kept"] for line in of_stage] == [
-            "1.0" if line is best else "0.0" for line in of_stage
-        ]
+    assert len(lines) == 1 + int(RECIPE["--epochs"])  # the head's fit counts as one
+    best = min(lines, key=lambda line: float(line["val_loss"]))
+    assert [line["kept"] for line in lines] == ["1.0" if line is best else "0.0" for line in lines]
 
 
 def test_every_value_of_a_recipe_can_be_set(unbroken: OnTerminal) -> None:
@@ -171,11 +167,11 @@ def test_every_value_of_a_recipe_can_be_set(unbroken: OnTerminal) -> None:
     assert recipe.pop("name") == RECIPE["--recipe"]
     for option, value in list(RECIPE.items())[1:]:
         assert str(recipe[option.removeprefix("--").replace("-", "_")]) == value, option
-    assert (recipe["flip"], recipe["class_balance"]) == (True, True)
+    assert recipe["flip"] is True
 
 
 def test_a_terminal_shows_how_far_it_is(unbroken: OnTerminal) -> None:
-    for shown in ("Reading pictures", "\rstep 4/4 ", "\repoch 5/5  ", "Testing", "100%"):
+    for shown in ("Reading pictures", "\rstep 4/4 ", "\repoch 4/4  ", "Testing", "100%"):
         assert shown in unbroken.seen
 
 
@@ -227,8 +223,10 @@ def test_a_split_of_other_data_is_one_line_and_leaves_no_run(
     assert not (tmp_path / "runs").exists()
 
 
-def test_before_its_layer_a_network_stays_as_it_is(art: Path, rows: tuple[SplitRow, ...]) -> None:
-    head = replace(SMALL, head_epochs=1, epochs=0)
+def test_a_fitted_head_leaves_the_network_before_it_as_it_is(
+    art: Path, rows: tuple[SplitRow, ...]
+) -> None:
+    head = replace(SMALL, head_views=1, epochs=0)
     model, history = fit(head, art, rows, seed=0)
     keras.utils.set_random_seed(0)
     same = [
@@ -236,13 +234,26 @@ def test_before_its_layer_a_network_stays_as_it_is(art: Path, rows: tuple[SplitR
         for one, other in zip(build(head).get_weights(), model.get_weights(), strict=True)
     ]
     assert same == [True] * (len(same) - 2) + [False] * 2
-    assert history["stage"] == [0.0]
+    assert history["kept"] == [1.0]
+
+
+def test_layers_before_the_one_that_learns_first_stay_as_they_are(
+    art: Path, rows: tuple[SplitRow, ...]
+) -> None:
+    recipe = replace(SMALL, train_from=HEAD)
+    model, _ = fit(recipe, art, rows, seed=0)
+    keras.utils.set_random_seed(0)
+    same = [
+        np.array_equal(one, other)
+        for one, other in zip(build(recipe).get_weights(), model.get_weights(), strict=True)
+    ]
+    assert same == [True] * (len(same) - 2) + [False] * 2
 
 
 @pytest.mark.parametrize(
     "recipe",
     [
-        replace(SMALL, head_epochs=1, train_from="blick"),
+        replace(SMALL, head_views=1, train_from="blick"),
         replace(SMALL, size=20),
     ],
     ids=["train_from", "size"],

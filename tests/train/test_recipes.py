@@ -17,7 +17,6 @@ from aiart_train.recipes import (
     RECIPES,
     Augmentation,
     Recipe,
-    Stage,
     from_dict,
     override,
 )
@@ -34,13 +33,12 @@ def layers() -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
-def test_each_stage_of_a_recipe_begins_at_a_layer_of_its_network(
+def test_what_a_recipe_trains_begins_at_a_layer_of_its_network(
     recipe: Recipe, layers: dict[str, list[str]]
 ) -> None:
     names = layers[recipe.architecture]
     assert names[-1] == HEAD
-    for stage in recipe.stages:
-        assert any(name.startswith(stage.train_from) for name in names)
+    assert any(name.startswith(recipe.train_from) for name in names)
 
 
 @pytest.mark.parametrize("name", ["seed", "quick"])
@@ -49,12 +47,6 @@ def test_a_recipe_builds_its_network(name: str) -> None:
     model = ARCHITECTURES[recipe.architecture](recipe.input, recipe.dropout)
     assert model.input_shape == (None, recipe.size, recipe.size, 3)
     assert model.output_shape == (None, 1)
-
-
-def test_the_head_is_trained_first_and_an_empty_stage_left_out() -> None:
-    assert LITE0.stages == (Stage(6, 0.003, HEAD), Stage(12, 1e-4, "block3"))
-    assert override(LITE0, {"head_epochs": 0}).stages == (Stage(12, 1e-4, "block3"),)
-    assert override(LITE0, {"epochs": 0}).stages == (Stage(6, 0.003, HEAD),)
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
@@ -103,11 +95,12 @@ def test_override_refuses_an_unknown_name() -> None:
         ("batch_size", 0),
         ("dropout", 1.0),
         ("dropout", -0.1),
-        ("head_epochs", -1),
-        ("head_learning_rate", 0.0),
+        ("head_views", -1),
+        ("head_penalty", 0.0),
         ("epochs", -1),
         ("learning_rate", float("nan")),
         ("schedule", "linear"),
+        ("balance", "size"),
         ("weight_decay", -0.1),
         ("label_smoothing", 1.0),
         ("averaging", 1.0),
@@ -129,7 +122,7 @@ def test_an_unknown_resize_rule_is_refused() -> None:
 
 
 def test_a_recipe_without_an_epoch_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"Expected epochs above 0 in one stage\. Received 0"):
+    with pytest.raises(ValueError, match=r"Expected epochs above 0, or head_views\. Received 0"):
         override(SEED, {"epochs": 0})
 
 

@@ -39,7 +39,6 @@ HISTORY = {
     "loss": [0.7, 0.6, 0.5],
     "val_loss": [0.7, 0.6, 0.65],
     "accuracy": [0.5, 0.6, 0.7],
-    "stage": [0.0, 1.0, 1.0],
 }
 ROBUSTNESS = (Robustness("as it is", 0.6, 0.5, 0.0), Robustness("JPEG 30", 0.4, None, 0.125))
 

@@ -32,8 +32,8 @@ BATCH_SIZE = 16
 # All that a recipe may ask for, except dropout, on the smallest network.
 RECIPE = [
     *("--recipe", "seed", "--size", "46", "--batch-size", str(BATCH_SIZE), "--dropout", "0"),
-    *("--head-epochs", "1", "--epochs", "1", "--schedule", "cosine", "--weight-decay", "0.01"),
-    *("--label-smoothing", "0.1", "--class-balance", "--averaging", "0.9"),
+    *("--head-views", "1", "--epochs", "1", "--schedule", "cosine", "--weight-decay", "0.01"),
+    *("--label-smoothing", "0.1", "--balance", "class", "--averaging", "0.9"),
     *("--flip", "--zoom", "0.3", "--jpeg", "0.5"),
 ]
 

@@ -6,7 +6,9 @@ import math
 import os
 import tempfile
 import weakref
+from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import keras
@@ -30,8 +32,9 @@ _CANVAS = 1.5
 class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
     """Pictures and targets in batches, decoded once and kept in a temporary file.
 
-    A batch is (uint8 [n, height, width, 3], float32 [n, 1]); the target is 1 for `human`, as the
-    networks' sigmoid has it. Memory does not grow with the number of pictures.
+    A batch is (uint8 [n, height, width, 3], float32 [n, 1], float32 [n]): pixels, targets and
+    weights; the target is 1 for `human`, as the networks' sigmoid has it. Memory does not grow with
+    the number of pictures.
 
     Args:
         folder: the data folder.
@@ -41,6 +44,7 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         seed: the order and the views are drawn anew for each epoch from this; None keeps the rows'
             order and the pictures as they are. Default None.
         augmentation: how far views differ. Default: not at all.
+        balance: what weighs alike, one of `recipes.BALANCES`. Default `none`: each picture.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         batch_size: int,
         seed: int | None = None,
         augmentation: Augmentation = UNCHANGED,
+        balance: str = "none",
     ) -> None:
         super().__init__()
         self._folder, self._rows, self._rule = folder, rows, rule
@@ -61,23 +66,27 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             round(rule.height * larger), round(rule.width * larger), rule.resize
         )
         self._cache = _Cache((self._stored.height, self._stored.width, 3), len(rows))
+        self._weights = _weigh(rows, balance)
         self._order = np.arange(len(rows))
+        self._decoders = ThreadPoolExecutor(os.cpu_count())  # Pillow lets threads run side by side
         self.problem: PictureError | None = None  # of which a backend leaves only a text
         self.begin_epoch(0)
 
     def __len__(self) -> int:
         return math.ceil(len(self._rows) / self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def __getitem__(
+        self, index: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
         start = index * self._batch_size
         chosen = self._order[start : start + self._batch_size].tolist()
         targets = [[LABELS.index(self._rows[position].label)] for position in chosen]
         try:
-            pixels = np.stack([self._view(position) for position in chosen])
+            pixels = np.stack(list(self._decoders.map(self._view, chosen)))
         except PictureError as error:
             self.problem = error
             raise
-        return pixels, np.array(targets, dtype=np.float32)
+        return pixels, np.array(targets, dtype=np.float32), self._weights[chosen]
 
     def begin_epoch(self, number: int) -> None:
         """Draw the order of an epoch.
@@ -99,6 +108,22 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         rng = np.random.default_rng([self._seed, self._epoch, position])
         size = (self._rule.width, self._rule.height)
         return np.asarray(augment(Image.fromarray(pixels), size, self._augmentation, rng))
+
+
+def _weigh(rows: Sequence[SplitRow], balance: str) -> NDArray[np.float32]:
+    """Give weights of mean 1."""
+    if balance == "none":
+        return np.ones(len(rows), dtype=np.float32)
+    sizes = Counter((row.label, row.source) for row in rows)
+    weights = [sizes[row.label, row.source] ** -0.5 if balance == "source" else 1.0 for row in rows]
+    totals = dict.fromkeys(LABELS, 0.0)
+    for row, weight in zip(rows, weights, strict=True):
+        totals[row.label] += weight
+    share = len(rows) / len(LABELS)
+    balanced = [
+        weight * share / totals[row.label] for row, weight in zip(rows, weights, strict=True)
+    ]
+    return np.array(balanced, dtype=np.float32)
 
 
 class _Cache:

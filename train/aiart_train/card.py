@@ -8,11 +8,11 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+import keras
+
 from aiart_edge import __version__
 from aiart_train.dataset import Dataset, fingerprint
 from aiart_train.recipes import Recipe
-
-_VERSIONS_OF = ("tensorflow", "keras", "numpy", "pillow", "scikit-learn")
 
 
 def make_card(
@@ -30,6 +30,7 @@ def make_card(
     Returns:
         A document that JSON can hold.
     """
+    packages = (keras.config.backend(), "keras", "numpy", "pillow", "scikit-learn")
     return {
         "kind": kind,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -44,6 +45,6 @@ def make_card(
         "versions": {
             "aiart": __version__,
             "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in _VERSIONS_OF},
+            **{name: importlib.metadata.version(name) for name in packages},
         },
     }

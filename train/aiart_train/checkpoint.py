@@ -17,22 +17,22 @@ from aiart_edge.files import write_atomically
 
 Arrays = list[NDArray[Any]]
 
+_KINDS = ("variables", "kept")
+
 
 @dataclass(frozen=True)
 class Checkpoint:
     """Where a training stands.
 
     Args:
-        stage: number of the stage, from 0.
-        epoch: number of the epoch that begins, within the stage. Default 0.
+        epoch: number of the epoch that begins, from 0. Default 0.
         variables: of the model and the optimiser as the epoch begins. Default: as they are.
-        kept: the model's variables after the best epoch of the stage, or after the last one.
+        kept: the model's variables after the best epoch, or after the last one.
         best_loss: validation loss of that epoch.
         waited: epochs since then.
-        history: figures after each epoch of all stages.
+        history: figures after the head's fit, where there was one, and after each epoch.
     """
 
-    stage: int = 0
     epoch: int = 0
     variables: Arrays = field(default_factory=list)
     kept: Arrays = field(default_factory=list)
@@ -54,13 +54,9 @@ class Checkpoint:
         """
         better = always or figures["val_loss"] < self.best_loss
         past = self.history.get("kept", [])
-        if better:  # only one epoch of a stage is the kept one
-            past = [
-                kept if stage != self.stage else 0.0
-                for kept, stage in zip(past, self.history.get("stage", []), strict=True)
-            ]
-        new = {"stage": float(self.stage), **figures}
-        history = {name: [*self.history.get(name, []), value] for name, value in new.items()}
+        if better:  # only one is the kept one
+            past = [0.0] * len(past)
+        history = {name: [*self.history.get(name, []), value] for name, value in figures.items()}
         return replace(
             self,
             kept=variables if better else self.kept,
@@ -68,10 +64,6 @@ class Checkpoint:
             waited=0 if better else self.waited + 1,
             history={**history, "kept": [*past, float(better)]},
         )
-
-    def next_stage(self) -> Checkpoint:
-        """Give the state in which the next stage begins."""
-        return Checkpoint(self.stage + 1, history=self.history)
 
 
 def write_checkpoint(path: Path, state: Checkpoint) -> None:
@@ -86,15 +78,11 @@ def write_checkpoint(path: Path, state: Checkpoint) -> None:
     """
     arrays = {
         f"{kind}{number}": array
-        for kind in ("variables", "kept")
+        for kind in _KINDS
         for number, array in enumerate(getattr(state, kind))
     }
-    facts = {
-        name: getattr(state, name) for name in ("stage", "epoch", "best_loss", "waited", "history")
-    }
-    content = (
-        io.BytesIO()
-    )  # on a full disk, numpy's archive would complain once more when it is freed
+    facts = {name: getattr(state, name) for name in ("epoch", "best_loss", "waited", "history")}
+    content = io.BytesIO()  # on a full disk, numpy would complain once more of its own file
     np.savez(content, facts=np.array(json.dumps(facts)), **arrays)
     write_atomically(path, content.getvalue())
 
@@ -115,7 +103,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         # Opened here, since NumPy would leave a broken file open.
         with path.open("rb") as stream, np.load(stream) as file:
             facts = json.loads(str(file["facts"]))
-            return Checkpoint(**facts, variables=_read(file, "variables"), kept=_read(file, "kept"))
+            variables, kept = (_read(file, kind) for kind in _KINDS)
+            return Checkpoint(**facts, variables=variables, kept=kept)
     except (EOFError, OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise RunFolderError(path, "the checkpoint is broken: train from the start") from error
 

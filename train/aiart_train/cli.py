@@ -45,7 +45,8 @@ if TYPE_CHECKING:
 @click.version_option(__version__)
 def main() -> None:
     """Train networks that tell AI-made art from human art."""
-    require_extra("train", "tensorflow", "keras", "sklearn", "scipy", "imagehash", "matplotlib")
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")  # a GPU may be used through another
+    require_extra("train", backend, "keras", "sklearn", "scipy", "imagehash", "matplotlib")
 
 
 def _load_keras() -> None:

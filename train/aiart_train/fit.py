@@ -7,7 +7,6 @@ a training that goes on from there ends with the weights of an unbroken one.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ from typing import Any
 
 import keras
 
-from aiart_edge.decision import LABELS
 from aiart_edge.errors import AiartError, RunFolderError
 from aiart_train.architectures import ARCHITECTURES
 from aiart_train.batches import PictureBatches
 from aiart_train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from aiart_train.recipes import Recipe, Stage
+from aiart_train.linear_head import fit_head
+from aiart_train.recipes import Recipe
 from aiart_train.split import SplitRow, rows_of
 
 History = dict[str, list[float]]
@@ -40,7 +39,7 @@ class Listener:
 
     Args:
         on_step: called after each step with its number in the epoch, from 1, and their count.
-        on_epoch: called after each epoch with its number, from 1 over all stages, and its figures.
+        on_epoch: called after each epoch with its number, from 1, and its figures.
     """
 
     on_step: Callable[[int, int], None] = lambda _step, _steps: None
@@ -70,8 +69,8 @@ def fit(
 
     Returns:
         The model, not compiled, and for each figure (`loss`, `val_accuracy`, ...) its value after
-        each epoch; `stage` numbers the stages from 0, `kept` is 1 for the epoch whose weights a
-        stage keeps.
+        the head's fit, which counts as an epoch, and after each epoch; `kept` is 1 where the
+        weights are those that were kept.
 
     Raises:
         PictureError: a picture of the split cannot be read any more.
@@ -82,31 +81,34 @@ def fit(
     keras.utils.set_random_seed(seed)
     with scope():
         model = build(recipe)
-    for stage in recipe.stages:  # before any of them is trained
-        _learning(model, stage)
+    first = _first_to_learn(model, recipe)  # before anything takes its time
     train, validation = rows_of(rows, "train"), rows_of(rows, "validation")
     batches = PictureBatches(
-        folder, train, recipe.input, recipe.batch_size, seed, recipe.augmentation
+        folder, train, recipe.input, recipe.batch_size, seed, recipe.augmentation, recipe.balance
     )
     held_out = PictureBatches(folder, validation, recipe.input, recipe.batch_size)
-    state = read_checkpoint(checkpoint) if checkpoint and checkpoint.exists() else Checkpoint()
-    for stage in recipe.stages[state.stage :]:
-        with scope():
-            _prepare(model, recipe, stage, len(batches))
-        keeper = _Keeper(state, checkpoint, batches, recipe.patience, listener)
-        averager = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if recipe.averaging else []
-        with _plain_errors(batches, held_out):
+    with _plain_errors(batches, held_out):
+        if checkpoint and checkpoint.exists():
+            state = read_checkpoint(checkpoint)
+        else:
+            state = _begin(model, recipe, batches, held_out, listener)
+        if recipe.epochs:
+            with scope():
+                _prepare(model, recipe, first, len(batches))
+            keeper = _Keeper(state, checkpoint, batches, recipe.patience, listener)
+            averager = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
             model.fit(
                 batches,
                 validation_data=held_out,
-                epochs=stage.epochs,
+                epochs=recipe.epochs,
                 initial_epoch=state.epoch,
-                class_weight=_class_weight(train) if recipe.class_balance else None,
-                callbacks=[*averager, keeper],  # in this order the keeper sees the averaged weights
+                # In this order the keeper sees the averaged weights.
+                callbacks=[averager, keeper] if recipe.averaging else [keeper],
                 shuffle=False,  # Keras would draw the order from Python's own generator
                 verbose=0,
             )
-        state = keeper.end_stage()
+            state = keeper.state
+    _assign(model.variables, state.kept)
     return _copy(model), state.history
 
 
@@ -146,6 +148,28 @@ def _plain_errors(*sources: PictureBatches) -> Iterator[None]:
         raise
 
 
+def _begin(
+    model: keras.Model,
+    recipe: Recipe,
+    batches: PictureBatches,
+    held_out: PictureBatches,
+    listener: Listener,
+) -> Checkpoint:
+    """Fit the head, if the recipe does, and say how good it is."""
+    if not recipe.head_views:
+        return Checkpoint()
+    fitted = _copy(model)  # with it no other worker is waited for: each fits the same head
+    fit_head(fitted, batches, recipe.head_views, recipe.head_penalty, listener.on_step)
+    fitted.compile(loss=_loss(recipe), metrics=["accuracy"])
+    figures = fitted.evaluate(batches, verbose=0, return_dict=True)
+    on_validation = fitted.evaluate(held_out, verbose=0, return_dict=True)
+    figures |= {f"val_{name}": value for name, value in on_validation.items()}
+    figures = {name: float(value) for name, value in figures.items()}
+    model.set_weights(fitted.get_weights())
+    listener.on_epoch(1, figures)
+    return Checkpoint().after_epoch(figures, _values(model.variables), always=True)
+
+
 def _copy(model: keras.Model) -> keras.Model:
     """Leave the optimiser behind, and the other workers, whom a prediction would wait for."""
     copy = type(model).from_config(model.get_config())
@@ -154,38 +178,34 @@ def _copy(model: keras.Model) -> keras.Model:
     return copy
 
 
-def _prepare(model: keras.Model, recipe: Recipe, stage: Stage, steps: int) -> None:
-    """Freeze what a stage leaves alone, and compile with a fresh optimiser."""
-    first = _learning(model, stage)
+def _prepare(model: keras.Model, recipe: Recipe, first: int, steps: int) -> None:
+    """Freeze the layers before the first that learns, and compile."""
     for number, layer in enumerate(model.layers):
         layer.trainable = number >= first and not isinstance(layer, keras.layers.BatchNormalization)
-    rate: Any = stage.learning_rate
+    rate: Any = recipe.learning_rate
     if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, stage.epochs * steps)
+        rate = keras.optimizers.schedules.CosineDecay(rate, recipe.epochs * steps)
     averaging = {"use_ema": True, "ema_momentum": recipe.averaging} if recipe.averaging else {}
     model.compile(
         optimizer=keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **averaging),
-        loss=keras.losses.BinaryCrossentropy(label_smoothing=recipe.label_smoothing),
+        loss=_loss(recipe),
         metrics=["accuracy"],
     )
     model.optimizer.build(model.trainable_variables)
 
 
-def _learning(model: keras.Model, stage: Stage) -> int:
-    """Give the number of the first layer that learns in a stage."""
+def _loss(recipe: Recipe) -> keras.Loss:
+    return keras.losses.BinaryCrossentropy(label_smoothing=recipe.label_smoothing)
+
+
+def _first_to_learn(model: keras.Model, recipe: Recipe) -> int:
+    """Give the number of the first layer that learns."""
     for number, layer in enumerate(model.layers):
-        if layer.name.startswith(stage.train_from):
+        if layer.name.startswith(recipe.train_from):
             return number
     raise UnfitRecipe(
-        f"Expected train_from to begin a layer's name. Received {stage.train_from!r}."
+        f"Expected train_from to begin a layer's name. Received {recipe.train_from!r}."
     )
-
-
-def _class_weight(rows: Sequence[SplitRow]) -> dict[int, float]:
-    counts = Counter(row.label for row in rows)
-    return {
-        number: len(rows) / (len(LABELS) * counts[label]) for number, label in enumerate(LABELS)
-    }
 
 
 class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types
@@ -200,16 +220,16 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
         listener: Listener,
     ) -> None:
         super().__init__()
-        self._state, self._path, self._batches = state, path, batches
+        self.state, self._path, self._batches = state, path, batches
         self._patience, self._listener = patience, listener
 
     def set_model(self, model: keras.Model) -> None:
         """Put a broken training's weights where they were; Keras calls this."""
         super().set_model(model)
-        if not self._state.variables:
+        if not self.state.variables:
             return
         try:
-            _assign(self._variables(), self._state.variables)
+            _assign(self._variables(), self.state.variables)
         except ValueError as error:
             raise RunFolderError(
                 str(self._path), "the checkpoint is of another network: train from the start"
@@ -217,10 +237,10 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
 
     def on_epoch_begin(self, epoch: int, logs: object = None) -> None:  # noqa: ARG002
         """Write the checkpoint, and draw the epoch's order."""
-        self._batches.begin_epoch(len(self._state.history.get("loss", ())))
-        self._state = self._state.at_epoch(epoch, _values(self._variables()))
+        self._batches.begin_epoch(len(self.state.history.get("loss", ())))
+        self.state = self.state.at_epoch(epoch, _values(self._variables()))
         if self._path:
-            write_checkpoint(self._path, self._state)
+            write_checkpoint(self._path, self.state)
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:  # noqa: ARG002
         """Tell of the step."""
@@ -233,17 +253,12 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     ) -> None:
         """Judge the epoch."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
-        self._state = self._state.after_epoch(
+        self.state = self.state.after_epoch(
             figures, _values(self.model.variables), always=not self._patience
         )
-        self._listener.on_epoch(len(self._state.history["loss"]), figures)
-        if self._patience and self._state.waited >= self._patience:
+        self._listener.on_epoch(len(self.state.history["loss"]), figures)
+        if self._patience and self.state.waited >= self._patience:
             self.model.stop_training = True
-
-    def end_stage(self) -> Checkpoint:
-        """Give the model the weights that the stage keeps."""
-        _assign(self.model.variables, self._state.kept)
-        return self._state.next_stage()
 
     def _variables(self) -> list[Any]:
         return [*self.model.variables, *self.model.optimizer.variables]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
 import matplotlib as mpl
@@ -84,7 +83,7 @@ def draw_history(figure: Figure, history: History, name: str, chosen_epoch: int 
 
     Args:
         figure: to draw on.
-        history: figures after each epoch; where it has `stage`, a line marks each new one.
+        history: figures after each epoch.
         name: `loss` or `accuracy`; `val_` before it is the validation part's.
         chosen_epoch: the epoch whose weights were kept, from 1, or None.
     """
@@ -93,16 +92,6 @@ def draw_history(figure: Figure, history: History, name: str, chosen_epoch: int 
     for key, label in ((name, "training"), (f"val_{name}", "validation")):
         if key in history:
             axes.plot(epochs, history[key], marker=".", label=label)
-    stages = history.get("stage", [])
-    begins = [n + 0.5 for n, (before, after) in enumerate(pairwise(stages), 1) if before != after]
-    for position, epoch in enumerate(begins):
-        axes.axvline(
-            epoch,
-            color=mpl.rcParams["text.color"],
-            linestyle=":",
-            linewidth=1,
-            label="next stage" if position == 0 else None,
-        )
     if chosen_epoch is not None:
         axes.plot(
             chosen_epoch,

@@ -19,7 +19,7 @@ def listener(recipe: Recipe) -> Listener:
     """Show each epoch's figures on a line, and on a terminal the steps before."""
     from aiart_train.fit import Listener  # noqa: PLC0415  it needs Keras
 
-    epochs = sum(stage.epochs for stage in recipe.stages)
+    epochs = bool(recipe.head_views) + recipe.epochs
 
     def show_step(step: int, steps: int) -> None:
         if sys.stderr.isatty():

@@ -17,6 +17,7 @@ ARCHITECTURE_NAMES = (
     "mobilenet_v2",
 )
 SCHEDULES = ("constant", "cosine")
+BALANCES = ("none", "class", "source")
 
 
 def _option(help_: str, default: Any) -> Any:
@@ -59,27 +60,13 @@ UNCHANGED = Augmentation()
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One stretch of a training, with an optimiser of its own.
-
-    Args:
-        epochs: passes over the training part.
-        learning_rate: at its begin.
-        train_from: how the name of the first layer that learns begins; "" for all layers.
-    """
-
-    epochs: int
-    learning_rate: float
-    train_from: str
-
-
-@dataclass(frozen=True)
 class Recipe:
-    """How a network is trained, with AdamW on the binary cross-entropy.
+    """How a network is trained.
 
-    The head alone is trained first, then what lies behind `train_from`; the statistics of batch
-    normalisation stay as they were pretrained. Each value but the name is also an option of
-    `aiart-train fit`, whose --help describes it.
+    The head alone is fitted first, by logistic regression on the features as they were pretrained.
+    Then what lies behind `train_from` is trained with AdamW on the binary cross-entropy; the
+    statistics of batch normalisation stay as they were. Either may be left out. Each value but the
+    name is also an option of `aiart-train fit`, whose --help describes it.
     """
 
     name: str
@@ -88,19 +75,23 @@ class Recipe:
     resize: str = _option("How a picture comes to that size.", "squash")
     batch_size: int = _option("Pictures per step.", 16)
     dropout: float = _option("Rate of dropout before the head.", 0.2)
-    head_epochs: int = _option("Epochs in which the head alone learns.", 0)
-    head_learning_rate: float = _option("Their learning rate.", 0.003)
-    epochs: int = _option("Epochs in which the network learns, after the head's.", 0)
-    learning_rate: float = _option("Their learning rate.", 0.001)
+    head_views: int = _option("Views of each picture that the head is fitted on; 0: no fit.", 0)
+    head_penalty: float = _option("Of the squared weights of the head, when it is fitted.", 0.3)
+    epochs: int = _option("Epochs in which the network learns, after the head's fit.", 0)
+    learning_rate: float = _option("At the begin of these epochs.", 0.001)
     train_from: str = _option("The layer from which on it learns; '' for all.", "")
-    schedule: str = _option("Of the learning rate within a stage.", "constant")
+    schedule: str = _option("Of the learning rate.", "constant")
     weight_decay: float = _option("Of AdamW.", 0.0)
     label_smoothing: float = _option("Of the binary cross-entropy.", 0.0)
-    class_balance: bool = _option("Weigh the classes as if they were equally large.", False)
+    balance: str = _option(
+        "What weighs alike: none, class, or source (each class, and in it each source by the "
+        "square root of its size).",
+        "none",
+    )
     averaging: float = _option("Momentum of the moving average of the weights; 0 for none.", 0.0)
     patience: int = _option(
-        "Stop a stage after so many epochs without a better validation loss, and keep the best "
-        "weights; 0 trains to its end.",
+        "Stop after so many epochs without a better validation loss, and keep the best weights; "
+        "0 trains to the end.",
         0,
     )
     augmentation: Augmentation = UNCHANGED
@@ -108,27 +99,21 @@ class Recipe:
     def __post_init__(self) -> None:
         known = self.architecture in ARCHITECTURE_NAMES
         _expect(self, "architecture", f"among {ARCHITECTURE_NAMES}", known)
-        for name in ("size", "batch_size", "head_learning_rate", "learning_rate"):
+        for name in ("size", "batch_size", "head_penalty", "learning_rate"):
             _expect(self, name, "above 0", getattr(self, name) > 0)
         InputRule(self.size, self.size, self.resize)  # refuses a rule that it does not know
-        for name in ("head_epochs", "epochs", "patience", "weight_decay"):
+        for name in ("head_views", "epochs", "patience", "weight_decay"):
             _expect(self, name, "of at least 0", getattr(self, name) >= 0)
         for name in ("dropout", "label_smoothing", "averaging"):
             _expect(self, name, "from 0 to below 1", 0 <= getattr(self, name) < 1)
         _expect(self, "schedule", f"among {SCHEDULES}", self.schedule in SCHEDULES)
-        _expect(self, "epochs", "above 0 in one stage", self.head_epochs + self.epochs > 0)
+        _expect(self, "balance", f"among {BALANCES}", self.balance in BALANCES)
+        _expect(self, "epochs", "above 0, or head_views", self.head_views + self.epochs > 0)
 
     @property
     def input(self) -> InputRule:
         """How the network wants its pictures."""
         return InputRule(self.size, self.size, self.resize)
-
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """The head's stage and the network's, or the one of them that there is."""
-        head = Stage(self.head_epochs, self.head_learning_rate, HEAD)
-        rest = Stage(self.epochs, self.learning_rate, self.train_from)
-        return tuple(stage for stage in (head, rest) if stage.epochs)
 
 
 HEAD = "p_human"  # the last layer of every architecture
@@ -182,22 +167,8 @@ RECIPES = {
             "seed", "original", size=150, batch_size=32, dropout=0.5, epochs=20, learning_rate=0.001
         ),
         # A first look in two minutes: a head on features as ImageNet left them.
-        Recipe("quick", size=192, batch_size=32, head_epochs=8, schedule="cosine"),
-        # The small network to use: fine-tuned from the features of 28 x 28 pixels on.
-        Recipe(
-            "lite0",
-            dropout=0.3,
-            head_epochs=6,
-            epochs=12,
-            learning_rate=1e-4,
-            train_from="block3",
-            schedule="cosine",
-            weight_decay=0.01,
-            label_smoothing=0.1,
-            class_balance=True,
-            averaging=0.98,
-            patience=6,
-            augmentation=_VIEWS,
-        ),
+        Recipe("quick", size=192, batch_size=32, head_views=1),
+        # The best small network: the same at a higher resolution and on varied views.
+        Recipe("lite0", size=288, head_views=5, balance="class", augmentation=_VIEWS),
     )
 }

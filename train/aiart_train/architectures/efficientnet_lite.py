@@ -11,7 +11,7 @@ import hashlib
 import importlib.util
 import math
 from dataclasses import dataclass
-from itertools import accumulate, count
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ _STAGES = (
 )
 _STEM, _HEAD = 32, 1280  # channels
 _EPSILON = 1e-3
+_WIDEST = "_depthwise_relu"  # how the name of a block's widest map of features ends
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def build_efficientnet_lite(variant: Variant, rule: InputRule, dropout: float) -
     """
     features = build_features(variant, rule)
     load_features(features, read_imagenet(variant))
-    widest = [layer.output for layer in features.layers if layer.name in _level_names(variant)]
+    widest = [layer.output for layer in features.layers if layer.name.endswith(_WIDEST)]
     return add_head(features.input, widest, f"efficientnet_lite{variant.number}", dropout)
 
 
@@ -182,12 +183,6 @@ def _torch_name(name: str) -> str:
 def _repeats(variant: Variant) -> list[int]:
     first, *middle, last = (stage[-1] for stage in _STAGES)
     return [first, *(math.ceil(repeats * variant.depth) for repeats in middle), last]
-
-
-def _level_names(variant: Variant) -> set[str]:
-    """Name the widest map of features of each stage but the first: in its last block."""
-    ends = list(accumulate(_repeats(variant)))[1:]
-    return {f"block{end - 1}_depthwise_relu" for end in ends}
 
 
 def _scaled(channels: int, width: float) -> int:

@@ -1,0 +1,113 @@
+"""The fit of a linear head."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from aiart_edge import InputRule
+from aiart_train.batches import PictureBatches
+from aiart_train.dataset import scan
+from aiart_train.linear_head import fit_head
+from aiart_train.recipes import HEAD
+from aiart_train.split import SplitRow, draw_split
+
+SIDE = 24
+PENALTY = 0.1
+
+
+@pytest.fixture(scope="module")
+def rows(art: Path) -> tuple[SplitRow, ...]:
+    return draw_split(scan(art), seed=0)
+
+
+@pytest.fixture
+def batches(art: Path, rows: tuple[SplitRow, ...]) -> PictureBatches:
+    return PictureBatches(art, rows, InputRule(SIDE, SIDE), batch_size=32, balance="class")
+
+
+def build(scale: float = 1.0) -> keras.Model:
+    """A network of the mean colours of nine fields, the first of them scaled."""
+    pixels = keras.Input((SIDE, SIDE, 3))
+    x = keras.layers.Rescaling(1 / 255)(pixels)
+    x = keras.layers.AveragePooling2D(8)(x)
+    x = keras.layers.Flatten()(x)
+    x = keras.layers.Rescaling([scale] + [1.0] * 26)(x)
+    x = keras.layers.Dropout(0.5)(x)
+    return keras.Model(pixels, keras.layers.Dense(1, activation="sigmoid", name=HEAD)(x))
+
+
+def fitted(model: keras.Model, batches: PictureBatches, views: int = 1) -> keras.Model:
+    fit_head(model, batches, views, PENALTY, lambda _step, _steps: None)
+    return model
+
+
+def everything(model: keras.Model, batches: PictureBatches) -> tuple[np.ndarray, ...]:
+    features = keras.Model(model.inputs, model.get_layer(HEAD).input)
+    parts = [batches[number] for number in range(len(batches))]
+    pixels, targets, weights = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return features.predict(pixels, verbose=0), targets[:, 0], weights
+
+
+def test_the_head_is_a_penalised_logistic_regression(batches: PictureBatches) -> None:
+    model = fitted(build(), batches)
+    features, targets, weights = everything(model, batches)
+    deviation = np.sqrt(features.var(0) + 0.03**2)
+    regression = LogisticRegression(C=1 / (2 * PENALTY * weights.sum()), tol=1e-6, max_iter=1000)
+    regression.fit((features - features.mean(0)) / deviation, targets, weights)
+    slopes, _ = model.get_layer(HEAD).get_weights()
+    assert slopes[:, 0] * deviation == pytest.approx(regression.coef_[0], abs=2e-3)
+
+
+def test_more_views_of_the_same_pixels_change_nothing(batches: PictureBatches) -> None:
+    once, twice = (fitted(build(), batches, views) for views in (1, 2))
+    for one, other in zip(once.get_weights(), twice.get_weights(), strict=True):
+        assert one == pytest.approx(other, abs=2e-3)
+
+
+def test_a_feature_that_hardly_varies_is_hardly_used(batches: PictureBatches) -> None:
+    """Int8 could not tell its values apart; standardised alone, it would count like the others."""
+    slopes = [
+        fitted(build(scale), batches).get_layer(HEAD).get_weights()[0][0, 0] * scale
+        for scale in (1.0, 0.01)
+    ]
+    assert abs(slopes[1]) < 0.1 * abs(slopes[0])
+
+
+def test_steps_are_told(batches: PictureBatches) -> None:
+    told: list[tuple[int, int]] = []
+    fit_head(build(), batches, 2, PENALTY, lambda step, steps: told.append((step, steps)))
+    count = 2 * len(batches)
+    assert told == [(step, count) for step in range(1, count + 1)]
+
+
+def test_a_full_disk_is_one_line(art: Path) -> None:
+    code = f"""
+import resource, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from pathlib import Path
+from test_linear_head import PENALTY, build
+from aiart_edge import AiartError, InputRule
+from aiart_train import batches
+from aiart_train.dataset import scan
+from aiart_train.linear_head import fit_head
+from aiart_train.split import draw_split
+batches.CACHE_BYTES = 0
+rows = draw_split(scan(Path({str(art)!r})), 0)
+source = batches.PictureBatches(Path({str(art)!r}), rows, InputRule(24, 24), 32)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # as if no more fitted on the disk
+try:
+    fit_head(build(), source, 1, PENALTY, lambda step, steps: None)
+except AiartError as error:
+    print(error.format_message())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("no room for features in ")
+    assert done.stdout.rstrip().endswith("take fewer --head-views")
