@@ -13,6 +13,7 @@ from aiart_convert.metadata import describe
 from aiart_convert.quantize import convert, with_two_scores
 from aiart_convert.representative import draw_representative, representative_pixels
 from aiart_convert.source import Source
+from aiart_convert.tflite_metadata import add_metadata, classifier_metadata
 from aiart_convert.verify import Verification, verify
 from aiart_edge.image import InputRule
 from aiart_edge.model_file import ModelDescription
@@ -64,11 +65,12 @@ def convert_source(
     keras_scores = predict(model, source.folder, compared, rule)
     for precision in precisions:
         with silenced():
-            network = convert(
+            converted = convert(
                 two_scores,
                 precision,
                 lambda: representative_pixels(source.folder, calibration, rule),
             )
+        network = add_metadata(converted, classifier_metadata(source.name))
         pictures = [source.folder / row.path for row in judged]
         score_of = dict(zip(judged, score_on_edge(network, pictures, rule), strict=True))
         decision = fit_decision(

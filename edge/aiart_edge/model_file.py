@@ -3,7 +3,7 @@
 The network comes first; behind it stands a zip archive, which every TFLite runtime ignores and the
 standard library reads:
 
-    labels.txt    the labels, one a line, as TFLite Metadata stores them
+    labels.txt    the labels, one a line, to which the TFLite Metadata in the network points
     aiart.json    what `ModelDescription` says, and the length and SHA-256 of the network
 
 The hash is checked before a runtime sees a byte: tflite-runtime 2.14 crashes on a network that was
@@ -27,9 +27,9 @@ from aiart_edge.files import write_atomically
 from aiart_edge.image import InputRule
 
 FORMAT = 1
+LABELS_FILE = "labels.txt"
 
 _DOCUMENT = "aiart.json"
-_LABELS = "labels.txt"
 _LARGEST_DOCUMENT = 1 << 20  # bytes
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same input gives the same file, whenever it is made
 
@@ -90,7 +90,7 @@ def write_model_file(path: Path, network: bytes, description: ModelDescription) 
     }
     content = io.BytesIO(network)
     with zipfile.ZipFile(content, "a") as archive:
-        archive.writestr(zipfile.ZipInfo(_LABELS, _ZIP_EPOCH), "\n".join(LABELS) + "\n")
+        archive.writestr(zipfile.ZipInfo(LABELS_FILE, _ZIP_EPOCH), "\n".join(LABELS) + "\n")
         archive.writestr(
             zipfile.ZipInfo(_DOCUMENT, _ZIP_EPOCH), json.dumps(document, indent=1) + "\n"
         )
