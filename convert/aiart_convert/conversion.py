@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from aiart_convert.edge_process import score_on_edge
+from aiart_convert.golden import golden_scores
 from aiart_convert.metadata import describe
 from aiart_convert.quantize import convert, with_two_scores
 from aiart_convert.representative import draw_representative, representative_pixels
@@ -78,5 +79,7 @@ def convert_source(
         )
         scores = np.array([score_of[row] for row in compared])
         verification = verify(compared, keras_scores, scores, decision)
-        description = describe(source, precision, rule, decision, part, verification)
+        description = describe(
+            source, precision, rule, decision, part, verification, golden_scores(network, rule)
+        )
         yield Conversion(network, description, verification)

@@ -83,14 +83,14 @@ _MODEL: _Schema = {
 
 
 def classifier_metadata(name: str) -> dict[str, Any]:
-    """Say in TFLite Metadata's terms what a network with the edge's tensor contract wants and gives.
+    """Say in TFLite Metadata's terms what a network of the edge's wants and gives.
 
     Args:
         name: of the model.
 
     Returns:
-        The fields of a ModelMetadata table. Raw pixels go in, so that they are normalised with mean
-        0 and standard deviation 1: the rest is a layer of the network.
+        The fields of a ModelMetadata table. Normalisation has mean 0 and standard deviation 1:
+        raw pixels go in, and the rest is a layer of the network.
     """
     normalization = {
         "options_type": _NORMALIZATION_OPTIONS,
@@ -160,6 +160,23 @@ def read_metadata(content: bytes) -> dict[str, Any]:
         raise ValueError(f"Expected the identifier {_IDENTIFIER!r}. Received {content[4:8]!r}.")
     root = Table(content, 0).Indirect(0)
     return _unpack(Table(content, root), _MODEL)
+
+
+def named_files(fields: Mapping[str, Any]) -> set[str]:
+    """List the files to which TFLite Metadata points.
+
+    Args:
+        fields: of a ModelMetadata table, or of one in it.
+
+    Returns:
+        Their names, in the archive behind the network.
+    """
+    names = {file["name"] for file in fields.get("associated_files", ()) if "name" in file}
+    for value in fields.values():
+        for table in value if isinstance(value, list) else ():
+            if isinstance(table, dict):
+                names |= named_files(table)
+    return names
 
 
 def _pack(builder: flatbuffers.Builder, schema: _Schema, values: Mapping[str, Any]) -> int:
