@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import tensorflow as tf
 
 from aiart_edge.golden import KERNELS, PICTURES, draw_golden
@@ -39,11 +41,11 @@ def golden_scores(network: bytes, rule: InputRule) -> dict[str, list[float]]:
 
 
 def _scores(network: bytes, rule: InputRule, resolver: object) -> list[float]:
-    with silenced():
-        loaded = Network(
-            tf.lite.Interpreter(
-                model_content=network, num_threads=1, experimental_op_resolver_type=resolver
-            )
+    with silenced(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that this interpreter will go: setup.cfg pins TensorFlow
+        interpreter = tf.lite.Interpreter(
+            model_content=network, num_threads=1, experimental_op_resolver_type=resolver
         )
+        loaded = Network(interpreter)
         pictures = (draw_golden(number, rule) for number in range(PICTURES))
         return [float(loaded.scores(picture)[0]) for picture in pictures]
