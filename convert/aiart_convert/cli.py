@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +20,23 @@ if TYPE_CHECKING:
     from aiart_convert.verify import Verification
 
 
-@click.command()
+class _ConvertUnlessTold(click.Group):
+    """A group in which the command `convert` need not be named."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `convert` before arguments that begin with anything but a command of the group."""
+        if not args or args[0] not in {*self.commands, "--version"}:
+            args = ["convert", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_ConvertUnlessTold)
 @click.version_option(__version__)
+def main() -> None:
+    """Convert Keras models to .tflite files, and look into such files."""
+
+
+@main.command(epilog="aiart-convert inspect FILE  shows what stands in a .tflite file.")
 @click.argument("source", required=False, type=PATH)
 @click.option(
     "--quantize",
@@ -45,7 +62,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="The part of the split on which the file is compared with the Keras model.",
 )
-def main(
+def convert(
     source: Path | None,
     precisions: tuple[str, ...],
     split: Path | None,
@@ -56,7 +73,8 @@ def main(
 ) -> None:
     """Convert SOURCE, a run folder or a .keras file, to self-describing .tflite files.
 
-    Without SOURCE, the newest run is converted. Each file is then run as a device runs it, and
+    Without SOURCE, the newest run is converted; a run folder named like a command is given as
+    ./inspect. Each file is then run as a device runs it, and
     compared with the Keras model.
 
     \b
@@ -65,10 +83,8 @@ def main(
       aiart-convert runs/2026-11-22-seed --quantize float32 --quantize int8 --on test
       aiart-convert model.keras --split split.csv --data art --quantize int8
     """
-    require_extra("convert", "tensorflow", "keras", "sklearn", "scipy")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with silenced():  # TensorFlow greets before it reads that
-        from aiart_convert.conversion import convert_source
+    _load_tensorflow()
+    from aiart_convert.conversion import convert_source
     from aiart_convert.source import find_source
     from aiart_edge.model_file import write_model_file
     from aiart_train.run_folder import load_keras
@@ -83,6 +99,36 @@ def main(
             click.echo(_summary(path, part, done.verification))
     except ValueError as error:
         raise ModelFileError(found.path, str(error)) from error
+
+
+@main.command()
+@click.argument("file", type=PATH)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def inspect(file: Path, as_json: bool) -> None:
+    """Show what stands in a .tflite FILE, ours or another's, without running it.
+
+    Its operators with their versions, its layers with the bytes of their weights, its tensors and
+    how they are quantised, its TFLite Metadata and its aiart.json.
+
+    \b
+    Examples:
+      aiart-convert inspect model-int8.tflite
+      aiart-convert inspect model-int8.tflite --json
+    """
+    _load_tensorflow()
+    from aiart_convert.inspection import inspect_file
+    from aiart_convert.inspection_report import inspection_tables
+
+    found = inspect_file(file)
+    click.echo(json.dumps(asdict(found), indent=1) if as_json else inspection_tables(found))
+
+
+def _load_tensorflow() -> None:
+    """Load TensorFlow without its notes, which are not for users."""
+    require_extra("convert", "tensorflow", "keras", "sklearn", "scipy")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with silenced():  # TensorFlow greets before it reads that
+        import tensorflow  # noqa: F401
 
 
 def _summary(path: Path, part: str, figures: Verification) -> str:

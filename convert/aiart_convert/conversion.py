@@ -9,10 +9,12 @@ import keras
 import numpy as np
 
 from aiart_convert.edge_process import score_on_edge
+from aiart_convert.golden import golden_scores
 from aiart_convert.metadata import describe
 from aiart_convert.quantize import convert, with_two_scores
 from aiart_convert.representative import draw_representative, representative_pixels
 from aiart_convert.source import Source
+from aiart_convert.tflite_metadata import add_metadata, classifier_metadata
 from aiart_convert.verify import Verification, verify
 from aiart_edge.image import InputRule
 from aiart_edge.model_file import ModelDescription
@@ -64,11 +66,12 @@ def convert_source(
     keras_scores = predict(model, source.folder, compared, rule)
     for precision in precisions:
         with silenced():
-            network = convert(
+            converted = convert(
                 two_scores,
                 precision,
                 lambda: representative_pixels(source.folder, calibration, rule),
             )
+        network = add_metadata(converted, classifier_metadata(source.name))
         pictures = [source.folder / row.path for row in judged]
         score_of = dict(zip(judged, score_on_edge(network, pictures, rule), strict=True))
         decision = fit_decision(
@@ -76,5 +79,7 @@ def convert_source(
         )
         scores = np.array([score_of[row] for row in compared])
         verification = verify(compared, keras_scores, scores, decision)
-        description = describe(source, precision, rule, decision, part, verification)
+        description = describe(
+            source, precision, rule, decision, part, verification, golden_scores(network, rule)
+        )
         yield Conversion(network, description, verification)
