@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from aiart_convert.sensitivity import LayerError, convert_partly, measure_layers
+from aiart_convert.sensitivity import LayerError, convert_partly, layer_names, measure_layers
 from aiart_edge.decision import LABELS
 from aiart_edge.errors import AiartError
 
@@ -88,6 +88,11 @@ def convert(
         ValueError: TensorFlow's converter refuses the model, or a layer to keep is not there.
         AiartError: a representative picture cannot be read.
     """
+    if unknown := sorted(set(keep_float).difference(layer_names(model))):
+        raise ValueError(
+            f"Expected layers to keep among {', '.join(layer_names(model))}. "
+            f"Received {', '.join(unknown)}."
+        )
     with _problems(precision), _converter(model, precision, representative) as converter:
         if keep_float:
             return convert_partly(converter, model, keep_float)

@@ -29,6 +29,22 @@ class LayerError:
     error: float
 
 
+def layer_names(model: keras.Model) -> Iterator[str]:
+    """List the layers of a model and of the models in it.
+
+    Args:
+        model: any.
+
+    Yields:
+        Their names, in the model's order.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from layer_names(layer)
+        else:
+            yield layer.name
+
+
 def measure_layers(
     converter: tf.lite.TFLiteConverter, model: keras.Model
 ) -> tuple[LayerError, ...]:
@@ -60,17 +76,13 @@ def convert_partly(
         A TFLite flatbuffer, float32 in and out.
 
     Raises:
-        ValueError: there is no such layer, or int8 leaves no trace of it.
+        ValueError: none of the layers has an operator of its own.
     """
     debugger = _debugger(converter)
     operators = _measure(debugger, model)
-    known = {name for operator in operators for name in operator.layers}
-    if unknown := set(keep_float) - known:
-        raise ValueError(
-            f"Expected layers to keep among {', '.join(sorted(known))}. "
-            f"Received {', '.join(sorted(unknown))}."
-        )
     kept = [operator.tensor for operator in operators if set(keep_float) & set(operator.layers)]
+    if not kept:
+        raise ValueError(f"the converter folds {', '.join(keep_float)} into other layers")
     debugger.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=kept)
     network: bytes = debugger.get_nondebug_quantized_model()
     return network
@@ -88,7 +100,7 @@ def _measure(
     debugger.run()
     table = io.StringIO()
     debugger.layer_statistics_dump(table)
-    names = tuple(_layer_names(model))
+    names = tuple(layer_names(model))
     operators = (
         LayerError(
             layers=_layers_of(row["tensor_name"], names),
@@ -98,14 +110,6 @@ def _measure(
         for row in csv.DictReader(io.StringIO(table.getvalue()))
     )
     return tuple(sorted(operators, key=lambda operator: -operator.error))
-
-
-def _layer_names(model: keras.Model) -> Iterator[str]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _layer_names(layer)
-        else:
-            yield layer.name
 
 
 def _layers_of(tensor: str, names: Sequence[str]) -> tuple[str, ...]:
