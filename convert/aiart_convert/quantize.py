@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -135,7 +136,9 @@ def _problems(precision: str) -> Iterator[None]:
 def _converter(
     model: keras.Model, precision: str, representative: Representative
 ) -> Iterator[tf.lite.TFLiteConverter]:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        # tf.lite announces its deletion; setup.cfg admits only a TensorFlow that has it.
+        warnings.filterwarnings("ignore", ".*is scheduled for deletion", UserWarning)
         model.export(folder, format="tf_saved_model", verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if precision != "float32":
