@@ -217,8 +217,9 @@ def test_a_network_that_the_old_runtime_refuses_is_written_for_litert_alone(
     spoilt_run: Path, aiart_convert: Command, one_line: OneLine
 ) -> None:
     pixels = keras.Input((150, 150, 3))
-    means = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pixels))
-    scores = keras.layers.Dense(1, activation="sigmoid")(keras.ops.sqrt(means))
+    roots = keras.ops.sqrt(keras.layers.Rescaling(1 / 255)(pixels))
+    means = keras.layers.GlobalAveragePooling2D()(roots)
+    scores = keras.layers.Dense(1, activation="sigmoid")(means)
     keras.Model(pixels, scores).save(spoilt_run / "model.keras")
     said = one_line(aiart_convert(spoilt_run, "--quantize", "int8"))
     assert "SQRT version 2" in said
