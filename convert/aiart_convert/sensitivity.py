@@ -92,9 +92,9 @@ def convert_partly(
 
 
 def _debugger(converter: tf.lite.TFLiteConverter) -> tf.lite.experimental.QuantizationDebugger:
+    pictures = converter.representative_dataset  # the conversion puts an object of its own there
     return tf.lite.experimental.QuantizationDebugger(
-        converter=converter,
-        debug_dataset=lambda: islice(converter.representative_dataset(), _PICTURES),
+        converter=converter, debug_dataset=lambda: islice(pictures(), _PICTURES)
     )
 
 
