@@ -32,7 +32,9 @@ def describe_machine() -> dict[str, Any]:
     """
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
-        "device": _read("/proc/device-tree/model") or _read("/sys/class/dmi/id/product_name") or "PC",
+        "device": _read("/proc/device-tree/model")
+        or _read("/sys/class/dmi/id/product_name")
+        or "PC",
         "os": platform.freedesktop_os_release()["PRETTY_NAME"],
         "kernel": platform.release(),
         "machine": platform.machine(),

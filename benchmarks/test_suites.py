@@ -30,6 +30,7 @@ class Clock:
         self.now = 0.0
 
     def __call__(self) -> float:
+        """Give the time, in seconds."""
         return self.now
 
 
