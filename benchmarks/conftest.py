@@ -74,7 +74,7 @@ def recordings(
     asked: dict[str, list[Variant]] = {}
     for item in request.session.items:
         if isinstance(item, pytest.Function) and "suite" in getattr(item, "fixturenames", ()):
-            parameters = dict(item.callspec.params)
+            parameters: dict[str, Any] = dict(item.callspec.params)
             asked.setdefault(parameters.pop("suite"), []).append(Variant(**parameters))
     with Workers() as workers:
         yield cache(

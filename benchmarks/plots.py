@@ -58,7 +58,7 @@ def draw_histogram(figure: Figure, rows: Sequence[Row]) -> None:
     axes = figure.subplots()
     times = [1000 * np.array(row.data["picture"]) for row in rows]
     low, high = min(map(np.min, times)), max(map(np.max, times))
-    bins = np.geomspace(low, high, _BINS)
+    bins = np.geomspace(low, high, _BINS).tolist()
     for number, (row, values) in enumerate(zip(rows, times, strict=True)):
         colour = _COLOURS[number]
         axes.hist(values, bins, histtype="stepfilled", color=colour, alpha=0.25)

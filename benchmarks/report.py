@@ -21,7 +21,6 @@ from aiart_train.document import (
     to_markdown,
 )
 from aiart_train.theme import Draw, render
-from benchmarks.costs import RECORDED, read_costs
 from benchmarks.plots import draw_histogram, draw_trade
 from benchmarks.results import ORIGINAL, Accuracy, Results, Row, read_results
 from benchmarks.variants import TOOLS, Variant
@@ -52,7 +51,6 @@ def compose(machines: Sequence[Results]) -> Document:
         sections=(
             *(section for one in machines for section in _sections(one, len(machines) > 1)),
             *([_side_by_side(machines)] if len(machines) > 1 else []),
-            _deterministic(),
             _method(),
         ),
     )
@@ -229,17 +227,6 @@ def _side_by_side(machines: Sequence[Results]) -> Section:
         text="p90 from file to verdict in ms, and how many times as fast as the original on the "
         "same machine.",
         tables=(Table(head, tuple(lines)),),
-    )
-
-
-def _deterministic() -> Section:
-    costs = read_costs(RECORDED)
-    return Section(
-        title="Costs that do not depend on the machine's mood",
-        text="Recorded in benchmarks/costs.json; CI fails where one of them rises.",
-        tables=(
-            Table(("cost", "value"), tuple((name, f"{value:,}") for name, value in costs.items())),
-        ),
     )
 
 

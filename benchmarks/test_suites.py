@@ -68,7 +68,7 @@ def _play(benchmark: BenchmarkFixture, seconds: list[float]) -> None:
     def replay() -> None:
         CLOCK.now += next(left)
 
-    benchmark.pedantic(replay, rounds=len(seconds))
+    benchmark.pedantic(replay, rounds=len(seconds))  # type: ignore[no-untyped-call]
 
 
 def _figures(

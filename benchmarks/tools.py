@@ -124,13 +124,13 @@ def _open_label_image(variant: Variant, path: Path) -> Opened:
     (given,), (asked,) = interpreter.get_output_details(), interpreter.get_input_details()
     height, width = asked["shape"][1:3].tolist()
     is_float = asked["dtype"] == np.float32
-    mean, deviation = 0.0, 1.0
+    mean, deviation = np.float32(0), np.float32(1)
 
     def classify(picture: Path) -> float:
         image = Image.open(picture).resize((width, height))
-        pixels = np.expand_dims(image, axis=0)
+        pixels: NDArray[Any] = np.expand_dims(np.asarray(image), axis=0)
         if is_float:
-            pixels = (np.float32(pixels) - mean) / deviation
+            pixels = (pixels.astype(np.float32) - mean) / deviation
         interpreter.set_tensor(asked["index"], pixels)
         interpreter.invoke()
         results = np.squeeze(interpreter.get_tensor(given["index"]))

@@ -40,7 +40,7 @@ def suites() -> Suites:
     def run(
         *arguments: str | Path, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pytest", "benchmarks", "--no-cov", *map(str, arguments)]
+        command = [sys.executable, "-m", "pytest", "benchmarks", *map(str, arguments)]
         return subprocess.run(
             command, cwd=REPOSITORY, capture_output=True, text=True, check=False, env=env
         )

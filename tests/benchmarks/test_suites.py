@@ -88,7 +88,9 @@ def test_the_peers_run_the_same_network(document: dict[str, Any]) -> None:
 def test_the_edge_alone_is_measured_where_there_is_no_keras(
     small_run: Path, suites: Suites, tmp_path: Path
 ) -> None:
-    hidden = "import sys\nfor name in ('tensorflow', 'keras', 'sklearn'): sys.modules[name] = None\n"
+    hidden = (
+        "import sys\nfor name in ('tensorflow', 'keras', 'sklearn'): sys.modules[name] = None\n"
+    )
     (tmp_path / "sitecustomize.py").write_text(hidden)
     paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     out = tmp_path / "edge.json"
