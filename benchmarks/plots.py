@@ -36,16 +36,17 @@ def draw_trade(figure: Figure, rows: Sequence[Row]) -> None:
             linewidth=0,
         )
     front = pareto_front(rows)
-    axes.step(*zip(*map(_point, front), strict=True), where="post", color="C0", linewidth=1)
+    ink = mpl.rcParams["text.color"]
+    axes.step(*zip(*map(_point, front), strict=True), where="post", color=ink, linewidth=1)
     for row in front:
-        axes.annotate(_name(row), _point(row), (4, 8), textcoords="offset points", size=8)
+        axes.annotate(_name(row), _point(row), (0, 12), textcoords="offset points", size=8)
     for number, kind in enumerate(kinds):
         axes.scatter([], [], color=_COLOURS[number], label=kind)
     axes.set(xlabel="p90 of a picture, ms", ylabel="accuracy")
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axes.margins(y=0.35)
     _log_milliseconds(axes)
-    axes.legend(fontsize=8, loc="lower right")
+    figure.legend(loc="outside upper center", ncols=3, fontsize=8)
 
 
 def draw_histogram(figure: Figure, rows: Sequence[Row]) -> None:
@@ -65,7 +66,7 @@ def draw_histogram(figure: Figure, rows: Sequence[Row]) -> None:
         axes.hist(values, bins, histtype="step", color=colour, linewidth=1.2, label=_name(row))
     axes.set(xlabel="a picture, file to verdict, ms", ylabel="calls")
     _log_milliseconds(axes)
-    axes.legend(fontsize=8)
+    figure.legend(loc="outside upper center", ncols=2, fontsize=8)
 
 
 def pareto_front(rows: Sequence[Row]) -> list[Row]:
@@ -94,7 +95,8 @@ def _area(row: Row) -> float:
 
 
 def _kind(row: Row) -> str:
-    return row.variant.runtime if row.variant.tool == "aiart" else row.variant.tool
+    tool, runtime = row.variant.tool, row.variant.runtime
+    return f"{tool}, {runtime}" if tool == "aiart" else tool
 
 
 def _name(row: Row) -> str:
@@ -105,5 +107,6 @@ def _name(row: Row) -> str:
 
 def _log_milliseconds(axes: Axes) -> None:
     axes.set_xscale("log")
+    axes.tick_params(axis="x", which="both", length=3, pad=4)
     for formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         formatter(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "125" else ""))

@@ -163,7 +163,7 @@ def _tiles(results: Results) -> tuple[tuple[str, str], ...]:
 def _sections(results: Results, named: bool) -> Iterable[Section]:
     where = f": {results.machine['device']} ({results.name})" if named else ""
     judged = [
-        row for row in results.rows if row.accuracy is not None and row.variant.tool != "aiart-edge"
+        row for row in results.rows if row.accuracy is not None and row.variant.threads in {0, 1}
     ]
     shown = [row for row in _typical(results.rows) if row.data.get("picture")]
     plots = []
@@ -171,9 +171,9 @@ def _sections(results: Results, named: bool) -> Iterable[Section]:
         plots.append(
             _plot(
                 f"{results.name}-trade",
-                "Accuracy against the p90 of a picture from file to verdict; the area of a disc is "
-                "the size of its file, the line the Pareto front. Differences of accuracy that "
-                "small mean nothing: see the intervals.",
+                "Accuracy against the p90 of a picture from file to verdict, with one thread; the "
+                "area of a disc is the size of its file, the line the Pareto front. Differences "
+                "of accuracy smaller than the intervals in the table mean nothing.",
                 partial(draw_trade, rows=judged),
             )
         )

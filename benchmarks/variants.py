@@ -62,18 +62,18 @@ class Tool:
 
 
 TOOLS = {
+    "Keras model(x)": Tool("the original, called; a batch goes in at once", SUITES),
+    "Keras predict": Tool("the original, by its method predict; likewise", SUITES),
     "aiart": Tool("this project's edge", SUITES),
     "aiart-edge": Tool(
-        "the command `aiart-edge classify`, with the runtime that it prefers", ("cold",)
+        "the command aiart-edge classify, with the runtime that it prefers", ("cold",)
     ),
-    "Keras model(x)": Tool("the original, called", SUITES),
-    "Keras predict": Tool("the original, by `predict`; a batch goes in at once", SUITES),
-    "MediaPipe": Tool("MediaPipe Tasks `ImageClassifier`", ("picture", "cold", "batch")),
+    "MediaPipe": Tool("MediaPipe Tasks, ImageClassifier", ("picture", "cold", "batch")),
     "label_image": Tool(
         "a bare interpreter loop, as in TensorFlow's label_image example",
         ("picture", "cold", "batch"),
     ),
-    "invoke alone": Tool("floor: the runtime's `invoke` and nothing else", ("invoke", "picture")),
+    "invoke alone": Tool("floor: the runtime's invoke and nothing else", ("invoke", "picture")),
     "decode alone": Tool(
         "floor: Pillow's decoding of the picture in full and nothing else", ("picture", "batch")
     ),

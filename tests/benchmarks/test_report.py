@@ -28,9 +28,7 @@ def rows_of(markdown: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 
 
-def test_one_table_has_accuracy_and_latency_of_every_variant(
-    measured: Path, tmp_path: Path
-) -> None:
+def test_one_table_has_accuracy_and_latency_together(measured: Path, tmp_path: Path) -> None:
     assert write_report(measured, "--out", tmp_path).exit_code == 0
     head, _, *lines = rows_of((tmp_path / "report.md").read_text())
     assert {"accuracy (95% interval)", "agreement", "p90 ms", "peak MiB", "x original"} < set(head)
