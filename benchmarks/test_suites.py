@@ -87,5 +87,5 @@ def _figures(
             figures[name] = float(np.median(values))
     answers = [sample.p_ai for sample in recording.samples[: len(pictures.paths)]]
     if suite in {"invoke", "picture"} and None not in answers:
-        figures["p_ai"] = answers
+        figures["p_ai"] = np.round(np.array(answers, dtype=np.float64), 6).tolist()
     return figures

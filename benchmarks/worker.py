@@ -55,7 +55,7 @@ class Once:
 def timed(
     variant: Variant, path: Path | None, suite: str, pictures: Sequence[Path]
 ) -> tuple[Sample, ...]:
-    """Time calls, after one that is not timed: others have used the caches meanwhile.
+    """Time calls, after a picture that is not timed: others have used the caches meanwhile.
 
     Args:
         variant: to be timed; it is opened at its first turn and stays open.
@@ -67,8 +67,8 @@ def timed(
         A sample per call.
     """
     opened = _open(variant, path)
-    calls = list(_calls(opened, suite, pictures))
-    calls[0]()
+    _calls(opened, suite, pictures[:1])[0]()
+    calls = _calls(opened, suite, pictures)
     gc.disable()
     try:
         return tuple(map(_time, calls))
