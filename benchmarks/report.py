@@ -116,8 +116,10 @@ def readme_table(results: Results) -> str:
     count = results.rows[0].figure("picture", "count")
     return (
         "\n".join(f"| {' | '.join(line)} |" for line in table)
-        + f"\n\n{_device(results)}; {results.date}; {len(results.labels)} pictures of the test "
-        f"part, {count:.0f} calls each, from file to verdict, 1 thread.\n"
+        + f"\n\n{_device(results)}; {results.date}; load average "
+        f"{results.before['load average']} before and {results.after['load average']} after. "
+        f"{len(results.labels)} pictures of the test part, from file to verdict, 1 thread; "
+        f"{count:.0f} calls a row.\n"
     )
 
 
