@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -76,10 +77,16 @@ def recordings(
         if isinstance(item, pytest.Function) and "suite" in getattr(item, "fixturenames", ()):
             parameters: dict[str, Any] = dict(item.callspec.params)
             asked.setdefault(parameters.pop("suite"), []).append(Variant(**parameters))
+    capture = request.config.pluginmanager.get_plugin("capturemanager")
+
+    @cache
+    def recorded(suite: str) -> dict[Variant, Recording]:
+        with capture.global_and_fixture_disabled():  # it takes minutes: say what goes on
+            sys.stderr.write(f"\n{suite}: {len(asked[suite])} variants take turns\n")
+        return record(workers, models, suite, asked[suite], pictures.paths, rounds)
+
     with Workers() as workers:
-        yield cache(
-            lambda suite: record(workers, models, suite, asked[suite], pictures.paths, rounds)
-        )
+        yield recorded
 
 
 @pytest.fixture
