@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from aiart_edge.errors import AiartError
 from benchmarks.machine import describe_machine, machine_state
 from benchmarks.pictures import Pictures, find_pictures
 from benchmarks.recording import Recording, Workers, record
@@ -61,7 +62,10 @@ def models(request: pytest.FixtureRequest) -> Models:
 def pictures(request: pytest.FixtureRequest) -> Pictures:
     """The pictures to compare them on."""
     option = request.config.getoption
-    found = find_pictures(option("--run"), option("--data"), option("--pictures"))
+    try:
+        found = find_pictures(option("--run"), option("--data"), option("--pictures"))
+    except AiartError as error:
+        pytest.exit(error.format_message(), returncode=2)
     request.config.stash[_PICTURES] = found
     return found
 
@@ -77,7 +81,7 @@ def recordings(
         if isinstance(item, pytest.Function) and "suite" in getattr(item, "fixturenames", ()):
             parameters: dict[str, Any] = dict(item.callspec.params)
             asked.setdefault(parameters.pop("suite"), []).append(Variant(**parameters))
-    capture = request.config.pluginmanager.get_plugin("capturemanager")
+    capture: Any = request.config.pluginmanager.get_plugin("capturemanager")
 
     @cache
     def recorded(suite: str) -> dict[Variant, Recording]:

@@ -48,7 +48,7 @@ def find_pictures(run: Path | None, data: Path | None, most: int | None) -> Pict
     if run is None:
         samples = tuple(sorted(SAMPLES.glob("*.jpg")))
         return Pictures(samples, ("human",) * len(samples), ())
-    folder = data or Path(json.loads((run / "card.json").read_bytes())["data"]["folder"])
+    folder = data or _data_folder(run / "card.json")
     test = [row for row in _rows(run / "split.csv") if row["part"] == "test"]
     test = test[:: max(1, len(test) // (most or len(test)))][:most]
     paths = tuple(folder.resolve() / row["path"] for row in test)
@@ -61,6 +61,15 @@ def find_pictures(run: Path | None, data: Path | None, most: int | None) -> Pict
         labels=tuple(row["label"] for row in test),
         original=tuple(p_ai[row["path"]] for row in test if row["path"] in p_ai),
     )
+
+
+def _data_folder(card: Path) -> Path:
+    try:
+        return Path(json.loads(card.read_bytes())["data"]["folder"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            card, "does not say where the data lie: say it with  --data FOLDER"
+        ) from error
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

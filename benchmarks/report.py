@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from aiart_edge.errors import DataError
 from aiart_edge.files import PATH, write_atomically
 from aiart_edge.program import run
 from aiart_train.document import (
@@ -47,7 +48,7 @@ def compose(machines: Sequence[Results]) -> Document:
         title="Benchmarks",
         subtitle="; ".join(f"{one.machine['device']}, {one.date}" for one in machines),
         lead=headline(first),
-        tiles=_tiles(first),
+        tiles=tuple(_tiles(first)),
         sections=(
             *(section for one in machines for section in _sections(one, len(machines) > 1)),
             *([_side_by_side(machines)] if len(machines) > 1 else []),
@@ -139,27 +140,18 @@ def put_into(text: str, table: str) -> str:
     begin, end = _MARKS
     pattern = f"(?<={re.escape(begin)}\n).*?(?={re.escape(end)})"
     if not re.search(pattern, text, re.DOTALL):
-        raise ValueError(f"Expected {begin} and {end}. Received neither.")
+        raise ValueError(f"Expected {begin} and {end}. Received no such pair.")
     return re.sub(pattern, lambda _: f"\n{table}\n", text, count=1, flags=re.DOTALL)
 
 
-def _tiles(results: Results) -> tuple[tuple[str, str], ...]:
-    by_variant = {row.variant: row for row in results.rows}
-    tiles = []
-    for runtime in ("LiteRT", "tflite-runtime"):
-        row = by_variant.get(Variant("aiart", "int8", runtime, 1))
-        if row is not None and row.ratio is not None:
-            about = f"as fast as the original: int8, {runtime}, 1 thread"
-            tiles.append((about, _times(row.ratio)))
-    for name, shown in (("picture", "p90"), ("cold", "peak_memory")):
-        row = by_variant.get(Variant("aiart", "int8", "LiteRT", 1))
-        if row is not None and (value := row.figure(name, shown)) is not None:
-            tiles.append(
-                ("p90, file to verdict, int8 with LiteRT", f"{1000 * value:.1f} ms")
-                if shown == "p90"
-                else ("peak memory of a whole process with it", f"{value / 2**20:.0f} MiB")
-            )
-    return tuple(tiles)
+def _tiles(results: Results) -> Iterable[tuple[str, str]]:
+    for row in results.rows:
+        variant = row.variant
+        if (variant.tool, variant.precision, variant.threads) == ("aiart", "int8", 1):
+            what = f"int8, {variant.runtime}, 1 thread"
+            yield f"as fast as the original: {what}", _times(row.ratio)
+            yield f"ms at p90, file to verdict: {what}", _milliseconds(row, "picture", "p90")
+            yield f"MiB of memory at most: {what}", _peak(row)
 
 
 def _sections(results: Results, named: bool) -> Iterable[Section]:
@@ -285,10 +277,11 @@ def _table(rows: Iterable[Row], columns: dict[str, _Cell]) -> Table:
 
 
 def _accuracy(row: Row) -> str:
-    if row.state or row.accuracy is None:
+    if row.accuracy is None:
         return row.state or _NONE
     low, high = row.accuracy.interval
-    return f"{row.accuracy.accuracy:.1%} ({100 * low:.1f} to {100 * high:.1f})"
+    text = f"{row.accuracy.accuracy:.1%} ({100 * low:.1f} to {100 * high:.1f})"
+    return f"{text}; {row.state}" if row.state else text
 
 
 def _recalls(row: Row) -> str:
@@ -332,7 +325,7 @@ def _threads(row: Row) -> str:
 
 
 def _p90_and_ratio(row: Row) -> str:
-    if row.state:
+    if row.accuracy is None and row.state:
         return row.state
     ratio = f" ({_times(row.ratio)})" if row.ratio is not None else ""
     return _milliseconds(row, "picture", "p90") + ratio
@@ -402,7 +395,10 @@ def main(files: tuple[Path, ...], out: Path, readme: Path | None) -> None:
     for name, content in plot_files(document).items():
         write_atomically(out / name, content)
     if readme is not None:
-        text = put_into(readme.read_text(encoding="utf-8"), readme_table(machines[0]))
+        try:
+            text = put_into(readme.read_text(encoding="utf-8"), readme_table(machines[0]))
+        except (OSError, ValueError) as error:
+            raise DataError(readme, f"no table can be put there ({error})") from error
         write_atomically(readme, text.encode())
     click.echo(click.format_filename(out / "report.md"))
 

@@ -50,7 +50,7 @@ class Row:
 
     Args:
         variant: what was measured.
-        state: why it was not.
+        state: why it was not, in at least one suite.
         suites: the figures of each suite, as `extra_info` has them; times in seconds.
         data: the times of each suite, in seconds, in order.
         accuracy: of its answers.
@@ -188,7 +188,9 @@ def _rows(document: dict[str, Any]) -> tuple[Row, ...]:
     states: dict[Variant, str] = {}
     for noted in document["states"]:
         parameters = {key: noted[key] for key in ("tool", "precision", "runtime", "threads")}
-        states.setdefault(Variant(**parameters), noted["state"])
+        variant = Variant(**parameters)
+        where = f" (in {noted['suite']})" if variant in figures else ""
+        states.setdefault(variant, noted["state"] + where)
     original = _p_ai(figures.get(ORIGINAL, {}), "picture") or document["original"]
     p50 = figures.get(ORIGINAL, {}).get("picture", {}).get("p50")
     return tuple(

@@ -36,8 +36,10 @@ def test_one_table_has_accuracy_and_latency_together(measured: Path, tmp_path: P
     assert original["tool"] == "Keras model(x)"
     assert (original["x original"], original["agreement"]) == ("1.00x", "100.0%")
     document = json.loads(measured.read_bytes())
-    states = {one["state"] for one in document["states"]}
-    assert states <= {cell for line in lines for cell in line}
+    states: dict[tuple[str, ...], str] = {}
+    for one in document["states"]:
+        states.setdefault((one["tool"], one["precision"], one["runtime"]), one["state"])
+    assert set(states.values()) <= {cell for line in lines for cell in line}
 
 
 def test_the_html_file_needs_nothing_beside_it(measured: Path, tmp_path: Path) -> None:
@@ -63,6 +65,29 @@ def test_a_run_without_the_original_is_reported_without_ratios(
     file.write_text(json.dumps({**document, "benchmarks": edge}))
     assert write_report(file, "--out", tmp_path).exit_code == 0
     assert "x |" not in (tmp_path / "report.md").read_text()
+
+
+def test_a_variant_that_failed_in_one_suite_shows_that_beside_its_figures(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    failed = {"tool": "aiart", "precision": "int8", "runtime": "tflite-runtime", "threads": 1}
+    left = [
+        one for one in document["benchmarks"] if one["params"] != {"suite": "cold", **failed}
+    ]  # fmt: skip
+    states = [{"suite": "cold", **failed, "state": "died"}]
+    file = tmp_path / "failed.json"
+    file.write_text(json.dumps({**document, "benchmarks": left, "states": states}))
+    assert write_report(file, "--out", tmp_path).exit_code == 0
+    assert re.search(r"% \([^)]*\); died \(in cold\)", (tmp_path / "report.md").read_text())
+
+
+def test_a_document_without_marks_is_left_as_it_is(measured: Path, tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("nothing")
+    result = write_report(measured, "--out", tmp_path, "--readme", readme)
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert readme.read_text() == "nothing"
 
 
 def test_what_is_no_file_of_results_is_refused_in_one_line(tmp_path: Path) -> None:

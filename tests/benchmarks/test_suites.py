@@ -128,6 +128,15 @@ def test_a_network_that_a_runtime_refuses_or_dies_of_leaves_the_others_alone(
     assert "float32" not in {one["params"]["precision"] for one in document["benchmarks"]}
 
 
+def test_missing_pictures_are_named_in_one_line(
+    small_run: Path, suites: Suites, tmp_path: Path
+) -> None:
+    done = suites("--run", small_run, "--data", tmp_path)
+    assert done.returncode == 2
+    assert "--data FOLDER" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
 def test_without_a_run_the_embedded_model_is_measured_on_the_samples(
     suites: Suites, tmp_path: Path
 ) -> None:
