@@ -20,9 +20,6 @@ REPOSITORY = Path(__file__).parents[1]
         pytest.param(
             ["-c", "from importlinter.cli import lint_imports_command as run; run()"], id="imports"
         ),
-        pytest.param(
-            ["-m", "pytest", "benchmarks", "--benchmark-disable", "--no-cov"], id="benchmarks-run"
-        ),
     ],
 )
 def test_the_tree_passes(command: list[str]) -> None:

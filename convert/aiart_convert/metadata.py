@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import tensorflow as tf
@@ -22,6 +23,7 @@ def describe(
     decision: DecisionRule,
     part: str,
     figures: Verification,
+    golden: Mapping[str, Sequence[float]],
 ) -> ModelDescription:
     """Say of a converted file what its users and the edge need to know.
 
@@ -32,6 +34,7 @@ def describe(
         decision: fitted on the validation part's scores of this very network.
         part: of the split, on which the figures were measured.
         figures: how it compares with the Keras model.
+        golden: what it answers to the golden pictures.
 
     Returns:
         The description.
@@ -48,4 +51,5 @@ def describe(
             "aiart": __version__,
             "tensorflow": tf.__version__,
         },
+        golden=golden,
     )

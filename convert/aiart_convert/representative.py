@@ -1,40 +1,99 @@
-"""The representative data set: the pictures on which int8's ranges are calibrated."""
+"""The representative data set: the pictures on which the ranges of activations are calibrated."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
+from tensorflow.lite.tools import flatbuffer_utils
 
-from aiart_edge.decision import LABELS
 from aiart_edge.errors import DataError
 from aiart_edge.image import InputRule, read_pixels
 from aiart_train.split import SplitRow, rows_of
 
 PICTURES = 200
+LARGEST_SPREAD = 0.2  # of a range, between two disjoint draws
+
 _SEED = 0
 
 
-def draw_representative(rows: Sequence[SplitRow], count: int = PICTURES) -> tuple[SplitRow, ...]:
-    """Draw the pictures to calibrate on: of the training part only, both classes in proportion.
+def draw_representative(
+    rows: Sequence[SplitRow], count: int = PICTURES
+) -> tuple[tuple[SplitRow, ...], tuple[SplitRow, ...]]:
+    """Draw the pictures to calibrate on, and as many others to see whether they suffice.
+
+    Of the training part only, every class and source in proportion: in an order by class and
+    source, and random within, each draw takes every n-th picture (systematic sampling).
 
     Args:
         rows: of a split.
-        count: how many; the whole training part where it has hardly more. Default 200.
+        count: how many; the whole training part where it has fewer. Default 200.
 
     Returns:
-        Rows of the training part; the same for the same split.
+        Two disjoint draws of the training part, the same for the same split; the second is empty
+        where the first leaves too few.
     """
-    train = rows_of(rows, "train")
-    if len(train) < count + len(LABELS):  # train_test_split wants one of each class left over
-        return train
-    labels = [row.label for row in train]
-    chosen, _ = train_test_split(train, train_size=count, stratify=labels, random_state=_SEED)
-    return tuple(chosen)
+    train = list(rows_of(rows, "train"))
+    np.random.default_rng(_SEED).shuffle(train)  # type: ignore[arg-type]
+    train.sort(key=lambda row: (row.label, row.source))
+    chosen = _every_nth(train, count)
+    others = [row for row in train if row not in set(chosen)]
+    return chosen, _every_nth(others, count) if len(others) >= count else ()
+
+
+def _every_nth(rows: Sequence[SplitRow], count: int) -> tuple[SplitRow, ...]:
+    count = min(count, len(rows))
+    return tuple(rows[(2 * number + 1) * len(rows) // (2 * count)] for number in range(count))
+
+
+def manifest(rows: Sequence[SplitRow], data_sha256: str) -> dict[str, object]:
+    """Say on which pictures a network was calibrated.
+
+    Args:
+        rows: the pictures.
+        data_sha256: of the data set they are from.
+
+    Returns:
+        What is written beside the model, as JSON.
+    """
+    return {
+        "seed": _SEED,
+        "data_sha256": data_sha256,
+        "pictures": [
+            {"path": row.path, "label": row.label, "source": row.source, "sha256": row.sha256}
+            for row in rows
+        ],
+    }
+
+
+def spread(network: bytes, other: bytes) -> float:
+    """Say how far apart the ranges of two calibrations are.
+
+    Args:
+        network: a TFLite flatbuffer, `int8` or `int16x8`.
+        other: the same model, calibrated on other pictures.
+
+    Returns:
+        The largest relative difference between the ranges of one activation, 0 where all agree.
+    """
+    ranges, others = _activation_scales(network), _activation_scales(other)
+    ratios = [others[name] / scale for name, scale in ranges.items() if name in others]
+    return max((max(ratio, 1 / ratio) - 1 for ratio in ratios), default=0.0)
+
+
+def _activation_scales(network: bytes) -> Mapping[str, float]:
+    """Find the scale of each activation; its range is that many steps of the integer type."""
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(network))
+    return {
+        tensor.name: float(tensor.quantization.scale[0])
+        for tensor in model.subgraphs[0].tensors
+        if model.buffers[tensor.buffer].data is None  # weights have data
+        and tensor.quantization is not None
+        and tensor.quantization.scale is not None
+    }
 
 
 def representative_pixels(

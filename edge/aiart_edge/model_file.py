@@ -3,7 +3,7 @@
 The network comes first; behind it stands a zip archive, which every TFLite runtime ignores and the
 standard library reads:
 
-    labels.txt    the labels, one a line, as TFLite Metadata stores them
+    labels.txt    the labels, one a line, to which the TFLite Metadata in the network points
     aiart.json    what `ModelDescription` says, and the length and SHA-256 of the network
 
 The hash is checked before a runtime sees a byte: tflite-runtime 2.14 crashes on a network that was
@@ -16,7 +16,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,9 @@ from aiart_edge.files import write_atomically
 from aiart_edge.image import InputRule
 
 FORMAT = 1
+LABELS_FILE = "labels.txt"
+DESCRIPTION_FILE = "aiart.json"
 
-_DOCUMENT = "aiart.json"
-_LABELS = "labels.txt"
 _LARGEST_DOCUMENT = 1 << 20  # bytes
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same input gives the same file, whenever it is made
 
@@ -46,6 +46,8 @@ class ModelDescription:
         metrics: figures measured when the file was made. Default none.
         origin: where it comes from: hashes of the Keras model and of the data, versions. Default
             none.
+        golden: what the network answers to the golden pictures (see `golden`): p(ai), not
+            calibrated, by family of kernels. Default none.
     """
 
     name: str
@@ -54,6 +56,7 @@ class ModelDescription:
     decision: DecisionRule
     metrics: Mapping[str, float] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
+    golden: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,9 @@ def write_model_file(path: Path, network: bytes, description: ModelDescription) 
     }
     content = io.BytesIO(network)
     with zipfile.ZipFile(content, "a") as archive:
-        archive.writestr(zipfile.ZipInfo(_LABELS, _ZIP_EPOCH), "\n".join(LABELS) + "\n")
+        archive.writestr(zipfile.ZipInfo(LABELS_FILE, _ZIP_EPOCH), "\n".join(LABELS) + "\n")
         archive.writestr(
-            zipfile.ZipInfo(_DOCUMENT, _ZIP_EPOCH), json.dumps(document, indent=1) + "\n"
+            zipfile.ZipInfo(DESCRIPTION_FILE, _ZIP_EPOCH), json.dumps(document, indent=1) + "\n"
         )
     write_atomically(path, content.getvalue())
 
@@ -130,6 +133,7 @@ def read_model_file(path: Path) -> ModelFile:
             decision=DecisionRule(**document["decision"]),
             metrics=document["metrics"],
             origin=document["origin"],
+            golden=document.get("golden", {}),
         )
         network = content[: document["network"]["bytes"]]
         expected = document["network"]["sha256"]
@@ -145,13 +149,13 @@ def read_model_file(path: Path) -> ModelFile:
 def _read_document(path: Path, content: bytes) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if archive.getinfo(_DOCUMENT).file_size > _LARGEST_DOCUMENT:
-                raise ValueError(f"{_DOCUMENT} is larger than {_LARGEST_DOCUMENT} bytes")
-            document = json.loads(archive.read(_DOCUMENT))
+            if archive.getinfo(DESCRIPTION_FILE).file_size > _LARGEST_DOCUMENT:
+                raise ValueError(f"{DESCRIPTION_FILE} is larger than {_LARGEST_DOCUMENT} bytes")
+            document = json.loads(archive.read(DESCRIPTION_FILE))
     except Exception as error:  # a damaged archive makes zipfile raise anything
         raise ModelFileError(
             path, "not a model that aiart-convert wrote, or cut short: convert or download it again"
         ) from error
     if not isinstance(document, dict):
-        raise ModelFileError(path, f"the model's {_DOCUMENT} is not an object")
+        raise ModelFileError(path, f"the model's {DESCRIPTION_FILE} is not an object")
     return document

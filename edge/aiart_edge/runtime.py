@@ -32,8 +32,8 @@ class Interpreter(Protocol):
 class Network:
     """A TFLite network, loaded.
 
-    The tensor contract: one input, [1, height, width, 3], float32 or quantised, in units of raw
-    pixels (0 to 255); one output, [1, 2], float32 or quantised, p(ai) and p(human).
+    The tensor contract: one input, [batch, height, width, 3], float32 or quantised, in units of raw
+    pixels (0 to 255); one output, [batch, 2], float32 or quantised, p(ai) and p(human).
 
     Args:
         interpreter: a runtime's, with the network in it.
@@ -46,8 +46,8 @@ class Network:
         interpreter.allocate_tensors()
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         self._interpreter = interpreter
-        self._input = _only("input", inputs, (1, None, None, 3))
-        self._output = _only("output", outputs, (1, len(LABELS)))
+        self._input = _only("input", inputs, (None, None, None, 3))
+        self._output = _only("output", outputs, (None, len(LABELS)))
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network on one picture.
@@ -58,7 +58,9 @@ class Network:
         Returns:
             float32 of shape [2], p(ai) and p(human).
         """
-        self._interpreter.set_tensor(self._input["index"], _quantize(pixels, self._input))
+        # A network made for a batch gets the one picture many times.
+        batch = np.broadcast_to(pixels, self._input["shape"])
+        self._interpreter.set_tensor(self._input["index"], _quantize(batch, self._input))
         self._interpreter.invoke()
         output = _dequantize(self._interpreter.get_tensor(self._output["index"]), self._output)
         scores: NDArray[np.float32] = output[0]

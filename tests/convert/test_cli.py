@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +171,60 @@ def test_a_folder_to_write_to_that_is_not_there_is_refused_before_any_work(
 
 def test_help_shows_each_example_on_a_line_of_its_own(aiart_convert: Command) -> None:
     assert "    aiart-convert --quantize int8" in aiart_convert("--help").stdout.splitlines()
+
+
+def test_the_calibration_pictures_are_listed_beside_the_model(
+    model_files: dict[str, Path], run_folder: Path
+) -> None:
+    said = json.loads((run_folder / "model-calibration.json").read_text())
+    train = rows_of(read_split(run_folder / "split.csv"), "train")
+    assert {picture["sha256"] for picture in said["pictures"]} == {row.sha256 for row in train}
+    assert (
+        said["data_sha256"]
+        == read_model_file(model_files["int8"]).description.origin["data_sha256"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--quantize", "all", "--io", "uint8"], "are for --quantize int8 alone"),
+        (["--quantize", "float16", "--keep-float", "conv2d"], "are for --quantize int8 alone"),
+        (["--quantize", "int8", "--keep-float", "conv2d", "--io", "int8"], "leave --io out"),
+        (["--quantize", "int8", "--calibration", "99"], "99 is not in the range"),
+    ],
+)
+def test_options_that_cannot_be_together_are_refused_before_any_work(
+    arguments: list[str], problem: str, aiart_convert: Command
+) -> None:
+    result = aiart_convert("missing", *arguments)
+    assert result.exit_code == 2
+    assert problem in " ".join(result.stderr.split())
+
+
+def test_a_layer_is_kept_in_float32_and_an_unknown_one_is_one_line(
+    spoilt_run: Path, model_files: dict[str, Path], aiart_convert: Command, one_line: OneLine
+) -> None:
+    keep = (spoilt_run, "--quantize", "int8", "--keep-float")
+    result = aiart_convert(*keep, "dense")
+    assert result.exit_code == 0, result.stderr
+    partly = spoilt_run / "model-int8.tflite"
+    assert partly.stat().st_size > 2 * model_files["int8"].stat().st_size
+    assert "Received nowhere." in one_line(aiart_convert(*keep, "nowhere"))
+
+
+def test_a_network_that_the_old_runtime_refuses_is_written_for_litert_alone(
+    spoilt_run: Path, aiart_convert: Command, one_line: OneLine
+) -> None:
+    pixels = keras.Input((150, 150, 3))
+    roots = keras.ops.sqrt(keras.layers.Rescaling(1 / 255)(pixels))
+    means = keras.layers.GlobalAveragePooling2D()(roots)
+    scores = keras.layers.Dense(1, activation="sigmoid")(means)
+    keras.Model(pixels, scores).save(spoilt_run / "model.keras")
+    said = one_line(aiart_convert(spoilt_run, "--quantize", "int8"))
+    assert "SQRT version 2" in said
+    assert "--target litert" in said
+    assert not list(spoilt_run.glob("*.tflite"))
 
 
 def test_a_precision_must_be_named(aiart_convert: Command) -> None:

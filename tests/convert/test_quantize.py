@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
+from numpy.typing import NDArray
 
-from aiart_convert.quantize import convert, with_two_scores
+from aiart_convert import PRECISIONS
+from aiart_convert.operators import operators, unsupported
+from aiart_convert.quantize import convert, layer_errors, with_two_scores
+from aiart_edge.runtime import load_network
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 1, 12, 16, 3)).astype(np.float32)
 
@@ -16,6 +22,36 @@ def build(*head: layers.Layer) -> keras.Model:
     keras.utils.set_random_seed(0)
     body = [keras.Input((12, 16, 3)), layers.Rescaling(1 / 255), layers.Flatten()]
     return keras.Sequential([*body, *head])
+
+
+def small_network(batch: int = 1) -> keras.Model:
+    """Build a network with a convolution, whose two layers fuse, and two dense layers."""
+    keras.utils.set_random_seed(0)
+    body = [
+        keras.Input((12, 16, 3)),
+        layers.Rescaling(1 / 255),
+        layers.Conv2D(4, 3, name="seen"),
+        layers.ReLU(name="cut"),
+        layers.Flatten(),
+        layers.Dense(8, name="mixed"),
+        layers.Dense(1, activation="sigmoid"),
+    ]
+    return with_two_scores(keras.Sequential(body), batch)
+
+
+def some_pixels() -> Iterator[NDArray[np.uint8]]:
+    yield np.stack([np.zeros((12, 16, 3)), np.full((12, 16, 3), 255)]).astype(np.uint8)[:1]
+    yield np.full((1, 12, 16, 3), 255, dtype=np.uint8)
+    yield from PIXELS.astype(np.uint8)
+
+
+def edge_drift(network: bytes, model: keras.Model) -> float:
+    """Score with the edge's runtime, and give the largest difference from Keras."""
+    loaded, (batch, *_) = load_network(network), model.input_shape
+    return max(
+        float(np.abs(loaded.scores(pixels.astype(np.uint8)) - model(many)[0]).max())
+        for pixels, many in ((pixels, np.repeat(pixels, batch, axis=0)) for pixels in PIXELS)
+    )
 
 
 def test_a_sigmoid_neuron_becomes_two_scores_that_say_the_same() -> None:
@@ -54,3 +90,71 @@ def test_a_model_beyond_the_builtin_operators_is_refused_with_the_reason() -> No
     two = with_two_scores(build(Exotic(), layers.Dense(2, activation="softmax")))
     with pytest.raises(ValueError, match="TensorFlow cannot convert it to float32"):
         convert(two, "float32", list)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_every_precision_answers_as_keras_does_and_runs_on_the_oldest_runtime(
+    precision: str,
+) -> None:
+    model = small_network()
+    network = convert(model, precision, some_pixels)
+    assert edge_drift(network, model) < 0.01
+    assert unsupported(network, "tflite") == ()
+
+
+@pytest.mark.parametrize("io", ["float32", "uint8", "int8"])
+def test_an_int8_network_takes_pixels_and_gives_scores_of_any_type(io: str) -> None:
+    model = small_network()
+    network = convert(model, "int8", some_pixels, io=io)
+    assert edge_drift(network, model) < 0.01
+    assert ("QUANTIZE" in dict(operators(network))) == (io != "int8")
+
+
+def test_a_type_that_a_precision_does_not_have_is_refused() -> None:
+    with pytest.raises(ValueError, match="cannot convert it to float16: The inference_input_type"):
+        convert(small_network(), "float16", some_pixels, io="uint8")
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_network_for_a_batch_still_scores_one_picture(precision: str) -> None:
+    model = small_network(batch=4)
+    assert model.output_shape == (4, 2)
+    assert edge_drift(convert(model, precision, some_pixels), model) < 0.01
+
+
+def test_an_operator_that_the_old_runtime_does_not_know_is_named() -> None:
+    class Root(layers.Layer):  # type: ignore[misc]
+        def call(self, inputs: object) -> object:
+            return keras.ops.sqrt(inputs)
+
+    model = with_two_scores(build(Root(), layers.Dense(2, activation="softmax")))
+    network = convert(model, "int8", some_pixels)
+    assert unsupported(network, "tflite") == ("SQRT version 2 (tflite-runtime 2.14 knows 1)",)
+    assert unsupported(network, "litert") == ()
+
+
+def test_the_layer_with_one_huge_weight_suffers_most_from_int8() -> None:
+    model = small_network()
+    (seen,) = (layer for layer in model.get_layer("body").layers if layer.name == "mixed")
+    kernel, bias = seen.get_weights()
+    kernel[0] *= 1000  # the other weights of each channel fall between two steps
+    seen.set_weights([kernel, bias])
+    worst, *rest = layer_errors(model, some_pixels)
+    assert worst.layers == ("mixed",)
+    assert worst.error > 2 * rest[0].error
+    assert ("seen", "cut") in [operator.layers for operator in rest]
+
+
+def test_a_layer_that_is_kept_in_float32_has_float32_weights() -> None:
+    model = small_network()
+    whole = convert(model, "int8", some_pixels)
+    partly = convert(model, "int8", some_pixels, keep_float=["mixed"])
+    weights = model.get_layer("body").get_layer("mixed").get_weights()[0]
+    assert weights.T.tobytes() in partly
+    assert weights.T.tobytes() not in whole
+    assert edge_drift(partly, model) < 0.01
+
+
+def test_a_layer_to_keep_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(ValueError, match=r"keep among .*seen, cut.* Received nowhere\."):
+        convert(small_network(), "int8", some_pixels, keep_float=["seen", "nowhere"])

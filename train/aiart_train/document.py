@@ -19,10 +19,13 @@ class Table:
     Args:
         head: of the columns.
         rows: a cell per column each.
+        wide: whether it has so many columns that it needs the whole width of the page. Default
+            False.
     """
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -195,8 +198,9 @@ def _table(table: Table) -> str:
         return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>\n"
 
     rows = "".join(line(row, "td") for row in table.rows)
+    kind = "table wide" if table.wide else "table"
     return (
-        f'<div class="table"><table>\n<thead>{line(table.head, "th")}</thead>\n'
+        f'<div class="{kind}"><table>\n<thead>{line(table.head, "th")}</thead>\n'
         f"<tbody>{rows}</tbody>\n</table></div>\n"
     )
 
@@ -260,6 +264,10 @@ th, td { padding: .4rem 1.2rem .4rem 0; border-bottom: 1px solid var(--line); te
 th { color: var(--quiet); font-weight: 500; font-size: .87rem; overflow-wrap: normal }
 th:last-child, td:last-child { padding-right: 0 }
 td:first-child { min-width: 5.5rem }
+section:has(.wide) { --width: min(100rem, 100vw - 2rem); width: var(--width);
+  margin-left: calc(50% - var(--width) / 2) }
+.wide th, .wide td { padding-right: .9rem; overflow-wrap: normal; white-space: nowrap }
+.wide table { font-size: .82rem }
 figure { margin: 0 }
 figcaption { margin-top: .4rem; font-size: .87rem; line-height: 1.4; overflow-wrap: anywhere }
 .plots { display: grid; gap: 1.4rem;

@@ -1,14 +1,11 @@
-"""The plots of a report: each draws on a figure, in the colours of a light or a dark page."""
+"""The plots of a report: each draws on a figure."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
-from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -16,7 +13,6 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
 from aiart_edge.decision import LABELS
-from aiart_train.document import Theme
 from aiart_train.evaluate import (
     MOST_FPR,
     DecisionMetrics,
@@ -28,54 +24,6 @@ from aiart_train.evaluate import (
 )
 from aiart_train.fit import History
 from aiart_train.split import SplitRow
-
-Draw = Callable[[Figure], None]
-
-
-def _colours(ground: str, ink: str, grid: str, blue: str, orange: str) -> dict[Any, Any]:
-    inked = ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")
-    return {
-        **dict.fromkeys(inked, ink),
-        "figure.facecolor": ground,
-        "axes.facecolor": ground,
-        "axes.edgecolor": grid,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "axes.spines.right": False,
-        "axes.spines.top": False,
-        "axes.prop_cycle": cycler(color=[blue, orange]),
-        "font.size": 10.5,
-        "grid.color": grid,
-        "grid.linewidth": 0.6,
-        "legend.frameon": False,
-        "lines.linewidth": 2,
-    }
-
-
-_RC_PARAMS: dict[Theme, dict[Any, Any]] = {
-    "light": _colours("#ffffff", "#3b4252", "#dfe3e8", "#2563c9", "#d9690f"),
-    "dark": _colours("#1b2028", "#c9d1da", "#39414d", "#6ea8fe", "#ffa657"),
-}
-_SIZE = (5.2, 3.9)  # inches
-_DPI = 150
-
-
-def render(theme: Theme, draw: Draw) -> bytes:
-    """Draw a plot.
-
-    Args:
-        theme: of the page.
-        draw: draws on the figure that it is given.
-
-    Returns:
-        A PNG file.
-    """
-    stream = io.BytesIO()
-    with mpl.rc_context(_RC_PARAMS[theme]):
-        figure = Figure(figsize=_SIZE, layout="constrained")
-        draw(figure)
-        figure.savefig(stream, dpi=_DPI)
-    return stream.getvalue()
 
 
 def draw_history(figure: Figure, history: History, name: str, chosen_epoch: int | None) -> None:

@@ -39,16 +39,15 @@ from aiart_train.evaluate import (
 )
 from aiart_train.fit import History
 from aiart_train.plots import (
-    Draw,
     draw_confusion,
     draw_coverage,
     draw_history,
     draw_reliability,
     draw_roc,
-    render,
 )
 from aiart_train.robustness import Robustness
 from aiart_train.split import SplitRow
+from aiart_train.theme import Draw, render
 
 METRICS = "metrics.json"
 MARKDOWN = "report.md"

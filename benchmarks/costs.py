@@ -1,0 +1,168 @@
+"""Costs that are the same whenever they are measured, and so are gated exactly.
+
+`python -m benchmarks.costs` prints them beside those recorded in costs.json, and fails where one
+has risen; `--write` records them. They are those of Python 3.11: another imports other modules.
+What an emulated Raspberry Pi counts comes in with `--counted FILE`, a JSON object such as
+
+    {"instructions of an inference, int8, LiteRT, cortex-a76": 8300000}
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import subprocess
+import sys
+from importlib.metadata import distribution
+from pathlib import Path
+
+import click
+from packaging.requirements import Requirement
+
+from aiart_edge.classifier import EMBEDDED_MODEL
+from aiart_edge.errors import AiartError, DataError
+from aiart_edge.files import PATH, write_atomically
+from aiart_edge.program import run
+
+RECORDED = Path(__file__).parent / "costs.json"
+
+_ROOMS = ("edge", "train", "convert")
+
+
+def measure_costs() -> dict[str, int]:
+    """Measure what can be measured on any machine.
+
+    Returns:
+        The costs by name.
+    """
+    brought = _requirements("aiart") - {"aiart"}
+    return {
+        "embedded model, bytes": EMBEDDED_MODEL.stat().st_size,
+        "installed by aiart itself, kB, in steps of 100": _in_steps(_own_size(), 100_000) // 1000,
+        "plain install with all it brings, MB, in steps of 10": (
+            _in_steps(_own_size() + sum(map(_size, brought)), 10_000_000) // 1_000_000
+        ),
+        "packages that the plain install brings": len(brought),
+        **{
+            f"modules imported by aiart-{room} --help": _modules_of_help(f"aiart_{room}")
+            for room in _ROOMS
+        },
+    }
+
+
+def risen(recorded: dict[str, int], measured: dict[str, int]) -> dict[str, str]:
+    """Find the costs that have risen, or that nobody has recorded.
+
+    Args:
+        recorded: the costs that were agreed on.
+        measured: those of now; what cannot be measured here may be missing.
+
+    Returns:
+        By name, what it was and what it is.
+    """
+    return {
+        name: f"{recorded.get(name, 'not recorded')} -> {value}"
+        for name, value in measured.items()
+        if value > recorded.get(name, -1)
+    }
+
+
+def read_costs(path: Path) -> dict[str, int]:
+    """Read a file of costs.
+
+    Args:
+        path: of a JSON object of names and whole numbers.
+
+    Returns:
+        The costs.
+
+    Raises:
+        DataError: it is missing or holds something else.
+    """
+    try:
+        costs: dict[str, int] = json.loads(path.read_bytes())
+        if not all(isinstance(value, int) for value in costs.values()):
+            raise TypeError("Expected whole numbers.")
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})") from error
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DataError(path, "not a JSON object of names and whole numbers") from error
+    return costs
+
+
+def _in_steps(size: int, step: int) -> int:
+    """Round up, so that a line of code, or a patch release of a package, is no rise."""
+    return -(-size // step) * step
+
+
+def _own_size() -> int:
+    """Add up what setup.cfg installs, in bytes."""
+    return sum(
+        path.stat().st_size
+        for room in _ROOMS
+        for path in _package(f"aiart_{room}").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    )
+
+
+def _size(name: str) -> int:
+    """Add up what a distribution installs, in bytes."""
+    found = (Path(str(file.locate())) for file in distribution(name).files or [])
+    return sum(path.stat().st_size for path in found if path.suffix != ".pyc" and path.is_file())
+
+
+def _requirements(name: str) -> set[str]:
+    """Name what a plain install of a distribution brings, and what that brings."""
+    found = {name}
+    for line in distribution(name).requires or []:
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            found |= _requirements(requirement.name)
+    return found
+
+
+def _modules_of_help(package: str) -> int:
+    """Count in a process that sees nothing but the package and click: no .pth file adds its own."""
+    places = [str(_package(name).parent) for name in (package, "aiart_edge", "click")]
+    script = (
+        "import sys; sys.path += sys.argv[1:]; sys.argv[1:] = ['--help']\n"
+        f"from {package}.cli import program\n"
+        "try: program()\n"
+        "except SystemExit: print(len(sys.modules))"
+    )
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-I", "-S", "-c", script, *places],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout.splitlines()[-1])
+
+
+def _package(name: str) -> Path:
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+@click.command()
+@click.option("--counted", type=PATH, help="A JSON file of more costs, counted elsewhere.")
+@click.option("--write", is_flag=True, help="Record what was measured.")
+def main(counted: Path | None, write: bool) -> None:
+    """Print the costs, and fail where one has risen."""
+    recorded = read_costs(RECORDED)
+    measured = measure_costs() | (read_costs(counted) if counted else {})
+    for name, value in measured.items():
+        click.echo(f"{value:>12,}  {name}  (recorded {recorded.get(name, 'nowhere')})")
+    if write:
+        write_atomically(RECORDED, (json.dumps(recorded | measured, indent=1) + "\n").encode())
+    elif worse := risen(recorded, measured):
+        raise AiartError(
+            f"risen: {', '.join(worse)}: mend it, or record it with  python -m benchmarks.costs "
+            "--write"
+        )
+
+
+if __name__ == "__main__":
+    run(main)
