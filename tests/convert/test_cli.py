@@ -105,10 +105,9 @@ def test_a_training_picture_that_changed_stops_the_conversion_and_leaves_no_file
         (["missing"], "no such run"),
         (["empty"], "not a run folder"),
         (["lone.keras"], "say which split it was trained on"),
-        (["lone.keras", "--split", "run/split.csv"], "cannot be loaded"),
+        (["lone.keras", "--split", "run/split.csv"], "no .keras file, or damaged"),
         (["lone.keras", "--split", "split.csv"], "say where the pictures"),
         (["run", "--data", "nowhere"], "the data folder is not there"),
-        (["run", "--split", "split.csv"], "a split of its own"),
         (["lone.keras", "--split", "lone.keras"], "lone.keras: the split"),
     ],
 )
@@ -136,7 +135,7 @@ def test_a_bad_source_is_one_line(
         (lambda: keras.Sequential([keras.Input((7,)), keras.layers.Dense(1)]), "expected a Keras"),
         (
             lambda: keras.Sequential([keras.Input((20, 20, 3)), keras.layers.Flatten()]),
-            "Expected a last layer",
+            "Expected a model that ends in",
         ),
     ],
 )
@@ -192,6 +191,10 @@ def test_the_calibration_pictures_are_listed_beside_the_model(
         (["--quantize", "float16", "--keep-float", "conv2d"], "are for --quantize int8 alone"),
         (["--quantize", "int8", "--keep-float", "conv2d", "--io", "int8"], "leave --io out"),
         (["--quantize", "int8", "--calibration", "99"], "99 is not in the range"),
+        (["--quantize", "int8", "--split", "split.csv"], "are for a .keras file"),
+        (["--quantize", "int8", "--labels", "ai,human"], "are for a .keras file"),
+        (["--quantize", "int8", "--size", "96"], "are for a .keras file"),
+        (["--quantize", "int8", "--min-agreement", "101"], "101.0 is not in the range"),
     ],
 )
 def test_options_that_cannot_be_together_are_refused_before_any_work(
