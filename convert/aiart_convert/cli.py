@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +20,7 @@ from aiart_edge.decision import LABELS
 from aiart_edge.errors import GATE_REFUSED, ModelFileError, require_extra
 from aiart_edge.files import PATH, write_atomically
 from aiart_edge.program import run, silenced
+from aiart_train.options import class_options
 
 if TYPE_CHECKING:
     from aiart_convert.conversion import Conversion, Remedy
@@ -59,6 +61,7 @@ def main() -> None:
     help="The data folder; for a .keras file without --split, a split of it is drawn.  "
     "[default: where the run's card says]",
 )
+@class_options
 @click.option("--runs", type=PATH, default=Path("runs"), show_default=True)
 @click.option(
     "--labels",
@@ -135,6 +138,8 @@ def convert(
     precisions: tuple[str, ...],
     split: Path | None,
     data: Path | None,
+    ai: str | None,
+    human: str | None,
     runs: Path,
     labels: str,
     size: int | None,
@@ -184,7 +189,8 @@ def convert(
     from aiart_train.run_folder import load_keras
 
     if source is not None and is_file:
-        found = find_model(source, split, data, tuple(labels.split(",")))
+        names = {label: name for label, name in (("ai", ai), ("human", human)) if name}
+        found = find_model(source, split, data, tuple(labels.split(",")), names)
     else:
         found = find_run(source, data, runs)
     model, rule = load_keras(found.path, size)
@@ -192,11 +198,11 @@ def convert(
     bar = Bar(max_drop / 100, min_agreement / 100)
     done: list[tuple[Conversion, int]] = []
     try:
-        for conversion in convert_source(found, model, rule, wanted, part, form, bar):
+        for conversion in convert_source(found, model, rule, wanted, part, form, bar, _tell):
             size_of_file = _save(conversion, found, out or found.path.parent, part, bar)
             done.append((conversion, size_of_file))
             if conversion.remedy:
-                _offer(context, conversion.remedy)
+                _offer(context, conversion.remedy, conversion.verifications[0].runtime)
     except ValueError as error:
         raise ModelFileError(found.path, str(error)) from error
     finally:
@@ -235,7 +241,12 @@ def _save(conversion: Conversion, source: Source, folder: Path, part: str, bar: 
     return written
 
 
-def _offer(context: click.Context, remedy: Remedy) -> None:
+def _tell(what: str) -> None:
+    if sys.stderr.isatty():
+        click.echo(what, err=True)
+
+
+def _offer(context: click.Context, remedy: Remedy, runtime: str) -> None:
     losses = ", ".join(f"{'/'.join(one.layers)} ({one.loss:.0%})" for one in remedy.losses)
     click.echo(f"  int8 loses most of what these layers tell: {losses}", err=True)
     if not remedy.keep_float:
@@ -250,7 +261,7 @@ def _offer(context: click.Context, remedy: Remedy) -> None:
     words += ["--quantize", "int8"]
     for layer in remedy.keep_float:
         words += ["--keep-float", layer]
-    click.echo(f"  it passes as  {shlex.join(words)}", err=True)
+    click.echo(f"  tried with {runtime}, it passes as  {shlex.join(words)}", err=True)
 
 
 def _is_given(context: click.Context, name: str | None) -> bool:

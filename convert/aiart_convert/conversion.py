@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -82,6 +82,7 @@ def convert_source(
     part: str,
     form: Form,
     bar: Bar,
+    tell: Callable[[str], None],
 ) -> Iterator[Conversion]:
     """Convert a model, run each result as a device runs it, and fit and compare its scores.
 
@@ -93,6 +94,7 @@ def convert_source(
         part: of the split, on which the result is compared with the Keras model.
         form: how the results shall be.
         bar: what they must reach.
+        tell: is told what begins, since each of it takes its time.
 
     Yields:
         One conversion per precision; its decision rule is fitted on the validation part, whatever
@@ -114,10 +116,16 @@ def convert_source(
             partial(representative_pixels, source.folder, draw, rule) for draw in draws
         )
         convert_on = partial(_convert, two_scores, precision, form)
+        tell(f"converting to {precision}")
         network = add_metadata(convert_on(first), classifier_metadata(source.name))
+        names = ", ".join(runtime.name for runtime in runtimes)
+        tell(f"running {precision} with {names}")
         decision, verifications = gate.judge(network, runtimes)
         is_accepted = gate.is_passed(verifications)
-        calibrates = precision in INTEGER
+        calibrates, remedy = precision in INTEGER, None
+        if precision == "int8" and not is_accepted:
+            tell("looking for layers that int8 hurts")
+            remedy = _find_remedy(two_scores, first, form, gate, runtimes[0])
         yield Conversion(
             network=network,
             description=describe(
@@ -126,7 +134,7 @@ def convert_source(
                 rule,
                 decision,
                 part,
-                min(verifications, key=lambda figures: figures.agreement),
+                min(verifications, key=lambda one: (one.agreement, one.accuracy)),
                 golden_scores(network, rule),
                 form,
             ),
@@ -134,9 +142,7 @@ def convert_source(
             is_accepted=is_accepted,
             calibration=draws[0] if calibrates else (),
             spread=spread(network, convert_on(second)) if calibrates and draws[1] else None,
-            remedy=None
-            if is_accepted or precision != "int8"
-            else _find_remedy(two_scores, first, form, gate, runtimes[0]),
+            remedy=remedy,
         )
 
 

@@ -49,9 +49,12 @@ def find_run(path: Path | None, data: Path | None, runs: Path) -> Source:
         Its model.
 
     Raises:
+        ModelFileError: a file is named that is no .keras file.
         RunFolderError: there is no such run, or it is broken.
         DataError: its split is broken, or the data folder is not there.
     """
+    if path is not None and path.is_file():
+        raise ModelFileError(path, "expected a run folder or a file that ends in .keras")
     run = latest_run(runs) if path is None else open_run(path)
     return Source(
         run.model_path,
@@ -63,7 +66,11 @@ def find_run(path: Path | None, data: Path | None, runs: Path) -> Source:
 
 
 def find_model(
-    path: Path, split: Path | None, data: Path | None, labels: tuple[str, ...] = LABELS
+    path: Path,
+    split: Path | None,
+    data: Path | None,
+    labels: tuple[str, ...],
+    names: dict[str, str],
 ) -> Source:
     """Find what belongs to a .keras file, ours or another's.
 
@@ -71,7 +78,8 @@ def find_model(
         path: the .keras file.
         split: the split.csv that it was trained on; one is drawn where there is none.
         data: the data folder; where there is a split, its card may tell.
-        labels: in the order of the model's outputs. Default `ai`, `human`.
+        labels: in the order of the model's outputs.
+        names: of the classes' folders, see `dataset.scan`.
 
     Returns:
         The model to convert.
@@ -95,7 +103,7 @@ def find_model(
             "say which split it was trained on with  --split split.csv  or, where it has none, "
             "which data with  --data FOLDER",
         )
-    dataset = scan(_existing(data))
+    dataset = scan(_existing(data), names)
     rows = draw_split(dataset, _SEED)
     return Source(path, path.stem, rows, data, fingerprint(dataset.pictures), labels)
 

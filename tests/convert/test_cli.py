@@ -104,6 +104,7 @@ def test_a_training_picture_that_changed_stops_the_conversion_and_leaves_no_file
     [
         (["missing"], "no such run"),
         (["empty"], "not a run folder"),
+        (["split.csv"], "expected a run folder or a file that ends in .keras"),
         (["lone.keras"], "say which split it was trained on"),
         (["lone.keras", "--split", "run/split.csv"], "no .keras file, or damaged"),
         (["lone.keras", "--split", "split.csv"], "say where the pictures"),
