@@ -247,8 +247,8 @@ def _tell(what: str) -> None:
 
 
 def _offer(context: click.Context, remedy: Remedy, runtime: str) -> None:
-    losses = ", ".join(f"{'/'.join(one.layers)} ({one.loss:.0%})" for one in remedy.losses)
-    click.echo(f"  int8 loses most of what these layers tell: {losses}", err=True)
+    losses = ", ".join(f"{'/'.join(one.layers)} {one.loss:.0%}" for one in remedy.losses)
+    click.echo(f"  int8 hurts these layers most, by this share of their output: {losses}", err=True)
     if not remedy.keep_float:
         click.echo("  keeping layers in float32 does not help: use another precision", err=True)
         return

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +64,23 @@ def test_without_a_source_the_newest_run_is_converted_to_the_same_bytes(
     assert "agreement" in result.stdout
     again = tmp_path / "model-int8.tflite"
     assert again.read_bytes() == model_files["int8"].read_bytes()
+
+
+def test_another_process_in_another_folder_with_another_hash_seed_writes_the_same_bytes(
+    run_folder: Path, model_files: dict[str, Path], tmp_path: Path
+) -> None:
+    program = "from aiart_convert.cli import program; program()"
+    wanted = ["--quantize", "int8", "--quantize", "float32", "--out", "."]
+    subprocess.run(
+        [sys.executable, "-c", program, str(run_folder), *wanted],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONHASHSEED": "7"},
+        check=True,
+    )
+    written = sorted(path.name for path in tmp_path.iterdir())
+    assert len(written) == 2 * len(model_files) + 1  # with the list of calibration pictures
+    for name in written:
+        assert (tmp_path / name).read_bytes() == (run_folder / name).read_bytes()
 
 
 def test_a_keras_file_is_converted_with_its_split_and_its_data(

@@ -68,7 +68,7 @@ def test_a_file_below_the_bar_is_rejected_with_exit_code_4(
 
 
 def test_the_layer_that_int8_hurts_most_is_named(refused: Result) -> None:
-    (line,) = (line for line in refused.stderr.splitlines() if "int8 loses" in line)
+    (line,) = (line for line in refused.stderr.splitlines() if "int8 hurts" in line)
     assert line.split(": ")[1].startswith("conv1 ")
 
 
