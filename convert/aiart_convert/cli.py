@@ -176,9 +176,10 @@ def convert(
     if keep_float and io in {"uint8", "int8"}:
         raise click.UsageError("with --keep-float, pixels and scores are float32: leave --io out")
     is_file = source is not None and source.suffix == ".keras"
-    if not is_file and (split or size or _is_given(context, "labels")):
+    if not is_file and (split or size or ai or human or _is_given(context, "labels")):
         raise click.UsageError(
-            "--split, --labels and --size are for a .keras file: a run folder tells them itself"
+            "--split, --ai, --human, --labels and --size are for a .keras file: "
+            "a run folder tells them itself"
         )
     _load_tensorflow()
     from aiart_convert.conversion import convert_source

@@ -203,9 +203,10 @@ def _convert(
     with silenced():
         network = convert(model, precision, representative, form)
     if unknown := unsupported(network, form.target):
+        remedy = ": convert it for newer runtimes alone with  --target litert"
         raise ValueError(
-            f"its {precision} form needs {', '.join(unknown)}: convert it for newer runtimes "
-            "alone with  --target litert"
+            f"its {precision} form needs {', '.join(unknown)}"
+            + (remedy if form.target == "tflite" else "")
         )
     return network
 
