@@ -11,6 +11,7 @@ if importlib.util.find_spec("tflite_runtime"):
     import tflite_runtime.interpreter  # noqa: F401
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -92,9 +93,19 @@ def aiart_train() -> Callable[..., Result]:
 
 @pytest.fixture(scope="session")
 def broken_off() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The command `aiart-train` in a process of its own; see train/broken_off.py."""
-    program = Path(__file__).parent / "train" / "broken_off.py"
-    return lambda *arguments: subprocess.run(
+    """The command `aiart-train` in a process of its own; see broken_off.py."""
+    return partial(run_broken_off, "aiart_train")
+
+
+@pytest.fixture(scope="session")
+def conversion_broken_off() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The command `aiart-convert`, likewise."""
+    return partial(run_broken_off, "aiart_convert")
+
+
+def run_broken_off(*arguments: object) -> subprocess.CompletedProcess[str]:
+    program = Path(__file__).parent / "broken_off.py"
+    return subprocess.run(
         [sys.executable, program, *map(str, arguments)], capture_output=True, text=True, check=False
     )
 

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from aiart_convert import PRECISIONS, TARGETS
 from aiart_edge import __version__
-from aiart_edge.errors import ModelFileError, require_extra
+from aiart_edge.decision import LABELS
+from aiart_edge.errors import GATE_REFUSED, ModelFileError, require_extra
 from aiart_edge.files import PATH, write_atomically
 from aiart_edge.program import run, silenced
+from aiart_train.options import class_options
 
 if TYPE_CHECKING:
-    from aiart_convert.verify import Verification
+    from aiart_convert.conversion import Conversion, Remedy
+    from aiart_convert.source import Source
+    from aiart_convert.verify import Bar
 
 
 class _ConvertUnlessTold(click.Group):
@@ -47,8 +55,27 @@ def main() -> None:
     help="The precision of the file to write; may be repeated.",
 )
 @click.option("--split", type=PATH, help="The split.csv that a .keras file was trained on.")
-@click.option("--data", type=PATH, help="The data folder.  [default: where the run's card says]")
+@click.option(
+    "--data",
+    type=PATH,
+    help="The data folder; for a .keras file without --split, a split of it is drawn.  "
+    "[default: where the run's card says]",
+)
+@class_options
 @click.option("--runs", type=PATH, default=Path("runs"), show_default=True)
+@click.option(
+    "--labels",
+    type=click.Choice([",".join(LABELS), ",".join(reversed(LABELS))]),
+    default=",".join(LABELS),
+    show_default=True,
+    help="What the outputs of a .keras file stand for; one sigmoid is that of the second.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(1),
+    metavar="PIXELS",
+    help="Height and width of the pictures, for a .keras file that takes any.",
+)
 @click.option(
     "--out",
     type=click.Path(exists=True, file_okay=False, readable=False, path_type=Path),
@@ -61,6 +88,22 @@ def main() -> None:
     default="validation",
     show_default=True,
     help="The part of the split on which the file is compared with the Keras model.",
+)
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(0, 100),
+    default=1.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="How much of the Keras model's accuracy a file may lose.",
+)
+@click.option(
+    "--min-agreement",
+    type=click.FloatRange(0, 100),
+    default=98.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="How many pictures a file must answer as the Keras model does.",
 )
 @click.option(
     "--io",
@@ -88,14 +131,22 @@ def main() -> None:
     show_default=True,
     help="The runtime that must know every operator: tflite-runtime 2.14, or LiteRT alone.",
 )
+@click.pass_context
 def convert(
+    context: click.Context,
     source: Path | None,
     precisions: tuple[str, ...],
     split: Path | None,
     data: Path | None,
+    ai: str | None,
+    human: str | None,
     runs: Path,
+    labels: str,
+    size: int | None,
     out: Path | None,
     part: str,
+    max_drop: float,
+    min_agreement: float,
     io: str | None,
     batch: int,
     calibration: int,
@@ -105,14 +156,16 @@ def convert(
     """Convert SOURCE, a run folder or a .keras file, to self-describing .tflite files.
 
     Without SOURCE, the newest run is converted; a run folder named like a command is given as
-    ./inspect. Each file is then run as a device runs it, and
-    compared with the Keras model.
+    ./inspect. Each file is then run as a device runs it, with every runtime that is installed, and
+    compared with the Keras model. One that is not good enough gets the ending .rejected, and the
+    exit code is 4.
 
     \b
     Examples:
       aiart-convert --quantize int8
       aiart-convert runs/2026-11-22-seed --quantize float32 --quantize int8 --on test
-      aiart-convert model.keras --split split.csv --data art --quantize int8
+      aiart-convert model.keras --split split.csv --data art --quantize all
+      aiart-convert another.keras --labels human,ai --size 224 --data art --quantize int8
     """
     wanted = PRECISIONS if "all" in precisions else tuple(dict.fromkeys(precisions))
     if wanted != ("int8",) and (keep_float or io in {"uint8", "int8"}):
@@ -122,36 +175,102 @@ def convert(
         )
     if keep_float and io in {"uint8", "int8"}:
         raise click.UsageError("with --keep-float, pixels and scores are float32: leave --io out")
+    is_file = source is not None and source.suffix == ".keras"
+    if not is_file and (split or size or ai or human or _is_given(context, "labels")):
+        raise click.UsageError(
+            "--split, --ai, --human, --labels and --size are for a .keras file: "
+            "a run folder tells them itself"
+        )
     _load_tensorflow()
-    from aiart_convert.conversion import Form, convert_source
-    from aiart_convert.representative import LARGEST_SPREAD, manifest
-    from aiart_convert.source import find_source
-    from aiart_edge.model_file import write_model_file
+    from aiart_convert.conversion import convert_source
+    from aiart_convert.conversion_report import conversion_table
+    from aiart_convert.quantize import Form
+    from aiart_convert.source import find_model, find_run
+    from aiart_convert.verify import Bar
     from aiart_train.run_folder import load_keras
 
-    found = find_source(source, split, data, runs)
-    model, rule = load_keras(found.path)
+    if source is not None and is_file:
+        names = {label: name for label, name in (("ai", ai), ("human", human)) if name}
+        found = find_model(source, split, data, tuple(labels.split(",")), names)
+    else:
+        found = find_run(source, data, runs)
+    model, rule = load_keras(found.path, size)
     form = Form(io, batch, calibration, keep_float, target)
-    folder = out or found.path.parent
+    bar = Bar(max_drop / 100, min_agreement / 100)
+    done: list[tuple[Conversion, int]] = []
     try:
-        for done in convert_source(found, model, rule, wanted, part, form):
-            path = folder / f"{found.path.stem}-{done.description.precision}.tflite"
-            if done.calibration:
-                document = manifest(done.calibration, found.data_sha256)
-                write_atomically(
-                    folder / f"{found.path.stem}-calibration.json",
-                    (json.dumps(document, indent=1) + "\n").encode(),
-                )
-            if done.spread > LARGEST_SPREAD:
-                click.echo(
-                    f"{click.format_filename(path)}: other training pictures give ranges that "
-                    f"differ by {done.spread:.0%}: take more with  --calibration",
-                    err=True,
-                )
-            write_model_file(path, done.network, done.description)
-            click.echo(_summary(path, part, done.verification))
+        for conversion in convert_source(found, model, rule, wanted, part, form, bar, _tell):
+            size_of_file = _save(conversion, found, out or found.path.parent, part, bar)
+            done.append((conversion, size_of_file))
+            if conversion.remedy:
+                _offer(context, conversion.remedy, conversion.verifications[0].runtime)
     except ValueError as error:
         raise ModelFileError(found.path, str(error)) from error
+    finally:
+        if done:
+            click.echo(conversion_table(done, bar))
+    if not all(conversion.is_accepted for conversion, _ in done):
+        raise click.exceptions.Exit(GATE_REFUSED)
+
+
+def _save(conversion: Conversion, source: Source, folder: Path, part: str, bar: Bar) -> int:
+    from aiart_convert.conversion_report import conversion_document, failure, verdicts
+    from aiart_convert.representative import LARGEST_SPREAD, manifest
+    from aiart_edge.model_file import write_model_file
+
+    stem = source.path.stem
+    path = folder / f"{stem}-{conversion.description.precision}.tflite"
+    if not conversion.is_accepted:
+        path = path.with_name(f"{path.name}.rejected")
+    if conversion.calibration:
+        document = manifest(conversion.calibration, source.data_sha256)
+        _write_json(folder / f"{stem}-calibration.json", document)
+    write_model_file(path, conversion.network, conversion.description)
+    written = path.stat().st_size
+    _write_json(Path(f"{path}.json"), conversion_document(conversion, written, part, bar))
+    name = click.format_filename(path)
+    if conversion.is_accepted:
+        click.echo(f"{name}: {verdicts(conversion, part)}", err=True)
+    else:
+        click.echo(f"{name}: rejected: {failure(conversion, part, bar)}", err=True)
+    if conversion.spread is not None and conversion.spread > LARGEST_SPREAD:
+        click.echo(
+            f"{name}: other training pictures give ranges that differ by "
+            f"{conversion.spread:.0%}: take more with  --calibration",
+            err=True,
+        )
+    return written
+
+
+def _tell(what: str) -> None:
+    if sys.stderr.isatty():
+        click.echo(what, err=True)
+
+
+def _offer(context: click.Context, remedy: Remedy, runtime: str) -> None:
+    losses = ", ".join(f"{'/'.join(one.layers)} {one.loss:.0%}" for one in remedy.losses)
+    click.echo(f"  int8 hurts these layers most, by this share of their output: {losses}", err=True)
+    if not remedy.keep_float:
+        click.echo("  keeping layers in float32 does not help: use another precision", err=True)
+        return
+    words = ["aiart-convert"]
+    for option in context.command.params:
+        if option.name in {"precisions", "io", "keep_float"} or not _is_given(context, option.name):
+            continue
+        value = str(context.params[option.name])
+        words += [option.opts[0], value] if isinstance(option, click.Option) else [value]
+    words += ["--quantize", "int8"]
+    for layer in remedy.keep_float:
+        words += ["--keep-float", layer]
+    click.echo(f"  tried with {runtime}, it passes as  {shlex.join(words)}", err=True)
+
+
+def _is_given(context: click.Context, name: str | None) -> bool:
+    return context.get_parameter_source(name or "") is ParameterSource.COMMANDLINE
+
+
+def _write_json(path: Path, document: Mapping[str, object]) -> None:
+    write_atomically(path, (json.dumps(document, indent=1) + "\n").encode())
 
 
 @main.command()
@@ -182,17 +301,6 @@ def _load_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced():  # TensorFlow greets before it reads that
         import tensorflow  # noqa: F401
-
-
-def _summary(path: Path, part: str, figures: Verification) -> str:
-    return (
-        f"{click.format_filename(path)}  {path.stat().st_size / 1e6:.2f} MB\n"
-        f"  on {figures.n} {part} pictures: accuracy {figures.accuracy:.1%} "
-        f"(Keras {figures.keras_accuracy:.1%}), agreement {figures.agreement:.1%}, "
-        f"mean drift {figures.mean_drift:.4f}\n"
-        f"  verdicts: {figures.coverage:.0%} not unsure, of those {figures.covered_accuracy:.1%} "
-        f"right; {figures.human_called_ai:.1%} of human art called ai"
-    )
 
 
 def program() -> None:

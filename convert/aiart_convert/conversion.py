@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
 
-from aiart_convert.edge_process import score_on_edge
+from aiart_convert import INTEGER
+from aiart_convert.edge_process import Runtime, installed_runtimes, score_on_edge
 from aiart_convert.golden import golden_scores
 from aiart_convert.metadata import describe
 from aiart_convert.operators import unsupported
-from aiart_convert.quantize import CALIBRATED, convert, with_two_scores
-from aiart_convert.representative import (
-    PICTURES,
-    draw_representative,
-    representative_pixels,
-    spread,
+from aiart_convert.quantize import (
+    Form,
+    Representative,
+    convert,
+    partial_converter,
+    with_two_scores,
 )
-from aiart_convert.source import Source
+from aiart_convert.representative import draw_representative, representative_pixels, spread
+from aiart_convert.sensitivity import LayerLoss
+from aiart_convert.source import Source, read_picture
 from aiart_convert.tflite_metadata import add_metadata, classifier_metadata
-from aiart_convert.verify import Verification, verify
+from aiart_convert.verify import Bar, Verification, verify
+from aiart_edge.decision import LABELS, DecisionRule
 from aiart_edge.image import InputRule
 from aiart_edge.model_file import ModelDescription
 from aiart_edge.program import silenced
@@ -29,25 +34,21 @@ from aiart_train.calibration import fit_decision
 from aiart_train.evaluate import predict, targets
 from aiart_train.split import SplitRow, rows_of
 
+_TOLD = 3  # layers, of those that lose most
+
 
 @dataclass(frozen=True)
-class Form:
-    """How the converted files shall be.
+class Remedy:
+    """Where int8 hurts a network, and what helps.
 
     Args:
-        io: dtype of pixels and scores. Default: see `quantize.convert`.
-        batch: how many pictures go in at once. Default 1.
-        calibration: how many pictures to calibrate on. Default 200.
-        keep_float: names of Keras layers that `int8` leaves in float32. Default none.
-        target: one of `aiart_convert.TARGETS`, the runtime that must know every operator. Default
-            `tflite`.
+        losses: the three layers that lose most, the worst first.
+        keep_float: layers with which, left in float32, the network reaches the bar with the first
+            runtime; none where no such set was found.
     """
 
-    io: str | None = None
-    batch: int = 1
-    calibration: int = PICTURES
-    keep_float: tuple[str, ...] = ()
-    target: str = "tflite"
+    losses: tuple[LayerLoss, ...]
+    keep_float: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -57,16 +58,20 @@ class Conversion:
     Args:
         network: a TFLite flatbuffer.
         description: what its file shall say of itself.
-        verification: how it compares with the Keras model.
+        verifications: how it compares with the Keras model, one per runtime.
+        is_accepted: whether it reached the bar with each of them.
         calibration: the pictures that it was calibrated on, none where its precision needs none.
-        spread: how far apart the ranges of two calibrations are, 0 where only one was possible.
+        spread: how far apart the ranges of two calibrations are, None where there were not two.
+        remedy: where an int8 network was not accepted, else None.
     """
 
     network: bytes
     description: ModelDescription
-    verification: Verification
+    verifications: tuple[Verification, ...]
+    is_accepted: bool
     calibration: tuple[SplitRow, ...]
-    spread: float
+    spread: float | None
+    remedy: Remedy | None
 
 
 def convert_source(
@@ -75,7 +80,9 @@ def convert_source(
     rule: InputRule,
     precisions: Iterable[str],
     part: str,
-    form: Form = Form(),
+    form: Form,
+    bar: Bar,
+    tell: Callable[[str], None],
 ) -> Iterator[Conversion]:
     """Convert a model, run each result as a device runs it, and fit and compare its scores.
 
@@ -85,50 +92,134 @@ def convert_source(
         rule: how it wants its pictures.
         precisions: of `aiart_convert.PRECISIONS`.
         part: of the split, on which the result is compared with the Keras model.
-        form: how the results shall be. Default: as the edge takes them.
+        form: how the results shall be.
+        bar: what they must reach.
+        tell: is told what begins, since each of it takes its time.
 
     Yields:
         One conversion per precision; its decision rule is fitted on the validation part, whatever
-        `part` is.
+        `part` is, on the scores of all runtimes together.
 
     Raises:
         ValueError: the model cannot be converted, or not for the target.
         AiartError: a picture cannot be read, or is not the one that was split.
     """
-    validation, compared = rows_of(source.rows, "validation"), rows_of(source.rows, part)
-    judged = tuple(dict.fromkeys((*validation, *compared)))
+    gate = _Gate(source, model, rule, part, bar)
     draws = draw_representative(source.rows, form.calibration)
-    two_scores = with_two_scores(model, form.batch)
-    keras_scores = predict(model, source.folder, compared, rule)
-
-    def network_of(precision: str, calibration: Sequence[SplitRow]) -> bytes:
-        with silenced():
-            return convert(
-                two_scores,
-                precision,
-                lambda: representative_pixels(source.folder, calibration, rule),
-                io=form.io,
-                keep_float=form.keep_float,
-            )
-
     for precision in precisions:
-        calibration, others = draws if precision in CALIBRATED else ((), ())
-        network = network_of(precision, calibration)
-        if unknown := unsupported(network, form.target):
-            raise ValueError(
-                f"its {precision} form needs {', '.join(unknown)}: convert it for newer runtimes "
-                "alone with  --target litert"
+        runtimes = installed_runtimes(precision, form.target)
+        # On z's whole range int8 loses what float32 need not.
+        two_scores = with_two_scores(
+            model, rule, batch=form.batch, labels=source.labels, clipped=precision == "int8"
+        )
+        first, second = (
+            partial(representative_pixels, source.folder, draw, rule) for draw in draws
+        )
+        convert_on = partial(_convert, two_scores, precision, form)
+        tell(f"converting to {precision}")
+        network = add_metadata(convert_on(first), classifier_metadata(source.name))
+        names = ", ".join(runtime.name for runtime in runtimes)
+        tell(f"running {precision} with {names}")
+        decision, verifications = gate.judge(network, runtimes)
+        is_accepted = gate.is_passed(verifications)
+        calibrates, remedy = precision in INTEGER, None
+        if precision == "int8" and not is_accepted:
+            tell("looking for layers that int8 hurts")
+            remedy = _find_remedy(two_scores, first, form, gate, runtimes[0])
+        yield Conversion(
+            network=network,
+            description=describe(
+                source,
+                precision,
+                rule,
+                decision,
+                part,
+                min(verifications, key=lambda one: (one.agreement, one.accuracy)),
+                golden_scores(network, rule),
+                form,
+            ),
+            verifications=verifications,
+            is_accepted=is_accepted,
+            calibration=draws[0] if calibrates else (),
+            spread=spread(network, convert_on(second)) if calibrates and draws[1] else None,
+            remedy=remedy,
+        )
+
+
+class _Gate:
+    """Runs networks on the pictures on which they are judged, and compares them with Keras."""
+
+    def __init__(
+        self, source: Source, model: keras.Model, rule: InputRule, part: str, bar: Bar
+    ) -> None:
+        self._validation = rows_of(source.rows, "validation")
+        self._compared = rows_of(source.rows, part)
+        self._judged = tuple(dict.fromkeys((*self._validation, *self._compared)))
+        for row in self._judged:
+            read_picture(source.folder, row)
+        self._pictures = [source.folder / row.path for row in self._judged]
+        self._rule = rule
+        self._bar = bar
+        scores = predict(model, source.folder, self._compared, rule)
+        self._keras_scores = scores if source.labels == LABELS else scores[:, ::-1]
+
+    def judge(
+        self, network: bytes, runtimes: Sequence[Runtime]
+    ) -> tuple[DecisionRule, tuple[Verification, ...]]:
+        """Run a network; give its decision rule, and how it compares with each runtime."""
+        scores_of = {
+            runtime.name: dict(
+                zip(
+                    self._judged,
+                    score_on_edge(network, self._pictures, self._rule, runtime),
+                    strict=True,
+                )
             )
-        network = add_metadata(network, classifier_metadata(source.name))
-        pictures = [source.folder / row.path for row in judged]
-        score_of = dict(zip(judged, score_on_edge(network, pictures, rule), strict=True))
+            for runtime in runtimes
+        }
         decision = fit_decision(
-            np.array([score_of[row] for row in validation]), targets(validation)
+            np.array([scores[row] for scores in scores_of.values() for row in self._validation]),
+            np.tile(targets(self._validation), len(runtimes)),
         )
-        scores = np.array([score_of[row] for row in compared])
-        verification = verify(compared, keras_scores, scores, decision)
-        description = describe(
-            source, precision, rule, decision, part, verification, golden_scores(network, rule)
+        return decision, tuple(
+            verify(
+                name,
+                self._compared,
+                self._keras_scores,
+                np.array([scores[row] for row in self._compared]),
+                decision,
+            )
+            for name, scores in scores_of.items()
         )
-        apart = spread(network, network_of(precision, others)) if others else 0.0
-        yield Conversion(network, description, verification, calibration, apart)
+
+    def is_passed(self, verifications: Sequence[Verification]) -> bool:
+        """Say whether a network reaches the bar with every runtime."""
+        return all(map(self._bar.is_reached, verifications))
+
+
+def _convert(
+    model: keras.Model, precision: str, form: Form, representative: Representative
+) -> bytes:
+    with silenced():
+        network = convert(model, precision, representative, form)
+    if unknown := unsupported(network, form.target):
+        remedy = ": convert it for newer runtimes alone with  --target litert"
+        raise ValueError(
+            f"its {precision} form needs {', '.join(unknown)}"
+            + (remedy if form.target == "tflite" else "")
+        )
+    return network
+
+
+def _find_remedy(
+    model: keras.Model, representative: Representative, form: Form, gate: _Gate, runtime: Runtime
+) -> Remedy:
+    """Try to keep ever more layers in float32, beside those that already are."""
+    with silenced(), partial_converter(model, representative) as converter:
+        worst = sorted(converter.losses, key=lambda one: -one.loss)[:_TOLD]
+        for layers in converter.suggestions():
+            keep_float = tuple(dict.fromkeys((*form.keep_float, *layers)))
+            _, verifications = gate.judge(converter.convert(keep_float), (runtime,))
+            if gate.is_passed(verifications):
+                return Remedy(tuple(worst), keep_float)
+    return Remedy(tuple(worst), ())

@@ -6,45 +6,106 @@ the process on a network that it does not understand.
 
 from __future__ import annotations
 
+import importlib
+import importlib.metadata
+import importlib.util
 import pickle
+import platform
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aiart_convert import INTEGER, TARGETS
 from aiart_edge.errors import AiartError, RuntimeUnavailable
 from aiart_edge.image import InputRule, read_pixels
-from aiart_edge.runtime import load_network
+from aiart_edge.runtime import Network
+
+_X86 = ("x86_64", "AMD64", "i686")
 
 
-def score_on_edge(network: bytes, pictures: Sequence[Path], rule: InputRule) -> NDArray[np.float64]:
-    """Score pictures with a TFLite network, on the edge's own path and runtime.
+@dataclass(frozen=True)
+class Runtime:
+    """A TFLite runtime, installed here.
+
+    Args:
+        name: with its version, for people.
+        module: that has the interpreter.
+        kernels: name of the interpreter's set of operators, as in `OpResolverType`.
+    """
+
+    name: str
+    module: str
+    kernels: str = "AUTO"
+
+
+def installed_runtimes(precision: str, target: str = "tflite") -> tuple[Runtime, ...]:
+    """List the runtimes that a network has to pass.
+
+    On x86 tflite-runtime has integer kernels that no ARM device has. Its reference kernels give
+    ARM's bits, so they are listed too.
+
+    Args:
+        precision: of the network.
+        target: one of `aiart_convert.TARGETS`; `litert` leaves tflite-runtime out. Default
+            `tflite`.
+
+    Returns:
+        LiteRT and tflite-runtime, as far as they are installed.
+
+    Raises:
+        RuntimeUnavailable: none is.
+    """
+    found = []
+    if importlib.util.find_spec("ai_edge_litert"):
+        name = f"LiteRT {importlib.metadata.version('ai-edge-litert')}"
+        found.append(Runtime(name, "ai_edge_litert"))
+    if importlib.util.find_spec("tflite_runtime") and target == TARGETS[0]:
+        name = f"tflite-runtime {importlib.metadata.version('tflite-runtime')}"
+        on_x86 = platform.machine() in _X86
+        found.append(Runtime(f"{name}, x86" if on_x86 else name, "tflite_runtime"))
+        if on_x86 and precision in INTEGER:
+            found.append(Runtime(f"{name}, as on ARM", "tflite_runtime", "BUILTIN_REF"))
+    if not found:
+        raise RuntimeUnavailable(
+            "no TFLite runtime that could check the file is installed: "
+            "run  pip install 'aiart[convert]'"
+        )
+    return tuple(found)
+
+
+def score_on_edge(
+    network: bytes, pictures: Sequence[Path], rule: InputRule, runtime: Runtime
+) -> NDArray[np.float64]:
+    """Score pictures with a TFLite network, on the edge's own path.
 
     Args:
         network: a TFLite flatbuffer.
         pictures: files.
         rule: how the network wants its pictures.
+        runtime: to run it with.
 
     Returns:
         float64 of shape [n, 2], p(ai) and p(human), not calibrated.
 
     Raises:
         PictureError: a picture cannot be read.
-        RuntimeUnavailable: no runtime is installed, or it died.
+        RuntimeUnavailable: the runtime died.
         ValueError: the runtime refuses the network.
     """
     done = subprocess.run(
         [sys.executable, "-P", "-m", __name__],
-        input=pickle.dumps((network, pictures, rule)),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # delegates announce themselves there, and Ctrl-C reaches it too
+        input=pickle.dumps((network, pictures, rule, runtime)),
+        capture_output=True,  # delegates announce themselves, and Ctrl-C reaches it too
         check=False,
     )
     if done.returncode != 0:
-        raise RuntimeUnavailable("the TFLite runtime died on the converted network")
+        why = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise RuntimeUnavailable(f"{runtime.name} died on the converted network ({why or 'crash'})")
     answer: NDArray[np.float64] | Exception = pickle.loads(done.stdout)
     if isinstance(answer, Exception):
         raise answer
@@ -52,9 +113,15 @@ def score_on_edge(network: bytes, pictures: Sequence[Path], rule: InputRule) -> 
 
 
 def _answer(request: bytes) -> NDArray[np.float64] | Exception:
-    network, pictures, rule = pickle.loads(request)
+    network, pictures, rule, runtime = pickle.loads(request)
+    library = importlib.import_module(f"{runtime.module}.interpreter")
     try:
-        loaded = load_network(network)
+        interpreter = library.Interpreter(
+            model_content=network,
+            num_threads=1,
+            experimental_op_resolver_type=library.OpResolverType[runtime.kernels],
+        )
+        loaded = Network(interpreter)
         scores = [loaded.scores(read_pixels(picture, rule)) for picture in pictures]
     except (AiartError, ValueError) as error:
         return error

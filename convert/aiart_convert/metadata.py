@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import tensorflow as tf
 
+from aiart_convert.quantize import Form
 from aiart_convert.source import Source
 from aiart_convert.verify import Verification
 from aiart_edge import __version__
@@ -24,6 +25,7 @@ def describe(
     part: str,
     figures: Verification,
     golden: Mapping[str, Sequence[float]],
+    form: Form,
 ) -> ModelDescription:
     """Say of a converted file what its users and the edge need to know.
 
@@ -35,6 +37,7 @@ def describe(
         part: of the split, on which the figures were measured.
         figures: how it compares with the Keras model.
         golden: what it answers to the golden pictures.
+        form: how it was asked to be.
 
     Returns:
         The description.
@@ -44,12 +47,20 @@ def describe(
         precision=precision,
         input=rule,
         decision=decision,
-        metrics={f"{part}_{name}": value for name, value in asdict(figures).items()},
+        metrics={
+            f"{part}_{name}": value
+            for name, value in asdict(figures).items()
+            if isinstance(value, (int, float))
+        },
         origin={
             "keras_sha256": hashlib.sha256(source.path.read_bytes()).hexdigest(),
             "data_sha256": source.data_sha256,
             "aiart": __version__,
             "tensorflow": tf.__version__,
+            "io": form.io_for(precision),
+            "batch": str(form.batch),
+            "keep_float": " ".join(form.keep_float),
+            "target": form.target,
         },
         golden=golden,
     )

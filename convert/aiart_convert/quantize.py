@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 
 import keras
@@ -13,27 +14,81 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from aiart_convert.sensitivity import LayerError, convert_partly, layer_names, measure_layers
+from aiart_convert import INTEGER
+from aiart_convert.representative import PICTURES
+from aiart_convert.sensitivity import PartialConverter, layer_names
 from aiart_edge.decision import LABELS
 from aiart_edge.errors import AiartError
+from aiart_edge.image import InputRule
 
 Representative = Callable[[], Iterable[NDArray[np.uint8]]]
 
-CALIBRATED = ("int8", "int16x8")  # the precisions that need representative pictures
+# From a model's output, by its kind, to p(ai) and p(human): a dense layer's weights.
+_PROBABILITIES = {
+    "sigmoid": (np.array([[-1.0, 1.0]]), np.array([1.0, 0.0])),
+    "softmax": (np.eye(2), np.zeros(2)),
+}
 
 _INT16X8 = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 
 
-def with_two_scores(model: keras.Model, batch: int = 1) -> keras.Model:
-    """Give a classifier the edge's tensor contract: pictures in, p(ai) and p(human) out.
-
-    A sigmoid neuron becomes the softmax of two, with half its weights and their negative:
-    softmax([-z/2, z/2]) = [1 - sigmoid(z), sigmoid(z)].
+@dataclass(frozen=True)
+class Form:
+    """How converted files shall be.
 
     Args:
-        model: ends in a dense layer of one sigmoid neuron, p(human), or of two softmax neurons,
-            p(ai) and p(human).
+        io: dtype of pixels and scores; `uint8` and `int8` are for the precision `int8` alone, and
+            not with `keep_float`. Default `uint8` where it can be, else `float32`.
         batch: how many pictures go in at once. Default 1.
+        calibration: how many pictures to calibrate on. Default 200.
+        keep_float: names of Keras layers that `int8` leaves in float32. Default none.
+        target: one of `aiart_convert.TARGETS`, the runtime that must know every operator. Default
+            `tflite`.
+    """
+
+    io: str | None = None
+    batch: int = 1
+    calibration: int = PICTURES
+    keep_float: tuple[str, ...] = ()
+    target: str = "tflite"
+
+    def io_for(self, precision: str) -> str:
+        """Give the dtype of pixels and scores.
+
+        Args:
+            precision: one of `aiart_convert.PRECISIONS`.
+
+        Returns:
+            `float32`, `uint8` or `int8`.
+        """
+        if self.io is not None:
+            return self.io
+        return "uint8" if precision == "int8" and not self.keep_float else "float32"
+
+
+def with_two_scores(
+    model: keras.Model,
+    rule: InputRule,
+    *,
+    batch: int = 1,
+    labels: Sequence[str] = LABELS,
+    clipped: bool = False,
+) -> keras.Model:
+    """Give a classifier the edge's tensor contract: pictures in, p(ai) and p(human) out.
+
+    One sigmoid neuron becomes the softmax of two, with half its weights and their negative:
+    softmax([-z/2, z/2]) = [1 - sigmoid(z), sigmoid(z)]. So do two softmax neurons, whose z is the
+    difference of their logits.
+
+    Args:
+        model: ends in one sigmoid neuron, the probability of the second label, or in two softmax
+            neurons.
+        rule: how it wants its pictures.
+        batch: how many pictures go in at once. Default 1.
+        labels: in the model's order. Default `ai`, `human`.
+        clipped: cut z off at -6 and 6, probabilities of 1/400. The scores of int8 have steps of
+            1/256, and z has 256 steps on the range that it was calibrated to: an overconfident
+            network would spend them where scores are 0 and 1. Default False.
 
     Returns:
         A model with input [batch, height, width, 3] and output [batch, 2].
@@ -41,32 +96,60 @@ def with_two_scores(model: keras.Model, batch: int = 1) -> keras.Model:
     Raises:
         ValueError: the model ends in something else.
     """
-    head = model.layers[-1]
-    units, activation = getattr(head, "units", None), getattr(head, "activation", None)
     # Every part has a name: those that Keras counts up would make each conversion's bytes differ.
-    pixels = keras.Input(model.input_shape[1:], batch_size=batch, name="pixels")
-    if units == len(LABELS) and activation is keras.activations.softmax:
-        return keras.Model(pixels, model(pixels), name="two_scores")
-    if units != 1 or activation is not keras.activations.sigmoid:
-        raise ValueError(
-            "Expected a last layer Dense(1, 'sigmoid') or Dense(2, 'softmax'). "
-            f"Received {type(head).__name__}({units}, {getattr(activation, '__name__', None)!r})."
-        )
-    body = keras.Model(model.inputs, model.layers[-2].output, name="body")
-    scores = keras.layers.Dense(len(LABELS), activation="softmax", name="scores")
-    two = keras.Model(pixels, scores(body(pixels)), name="two_scores")
-    kernel, bias = head.get_weights()
-    scores.set_weights([np.hstack([-kernel, kernel]) / 2, np.concatenate([-bias, bias]) / 2])
+    pixels = keras.Input((rule.height, rule.width, 3), batch_size=batch, name="pixels")
+    sign = 1 if tuple(labels) == LABELS else -1
+    kind = _kind_of_output(model)
+    head = _dense_head(model)
+    if head is None:  # it cannot be reached: reorder probabilities
+        kernel, bias = _PROBABILITIES[kind]
+        scores = keras.layers.Dense(len(LABELS), name="scores")
+        two = keras.Model(pixels, scores(model(pixels)), name="two_scores")
+        scores.set_weights([kernel[:, ::sign], bias[::sign]])
+        return two
+    body = keras.Model(model.inputs, head.input, name="body")
+    # ReLU6 costs nothing in a dense layer, and softmax heeds nothing but differences.
+    logits = keras.layers.Dense(len(LABELS), "relu6" if clipped else None, name=head.name)
+    softmax = keras.layers.Softmax(name="scores")
+    two = keras.Model(pixels, softmax(logits(body(pixels))), name="two_scores")
+    kernel, bias = (*head.get_weights(), np.zeros(head.units))[:2]
+    if kind == "softmax":
+        kernel, bias = kernel[:, 1:] - kernel[:, :1], bias[1:] - bias[:1]
+    signs, middle = sign * np.array([-0.5, 0.5]), 3 if clipped else 0
+    logits.set_weights([kernel * signs, bias * signs + middle])
     return two
 
 
+def _kind_of_output(model: keras.Model) -> str:
+    last = model.layers[-1]
+    while isinstance(last, keras.Model):
+        last = last.layers[-1]
+    activation = getattr(last, "activation", None)
+    is_softmax = isinstance(last, keras.layers.Softmax)  # which has no activation
+    kind = "softmax" if is_softmax else activation and activation.__name__
+    units = model.output_shape[1:]
+    if (kind, units) not in {("sigmoid", (1,)), ("softmax", (2,))}:
+        raise ValueError(
+            "Expected a model that ends in one sigmoid or two softmax neurons. "
+            f"Received one that ends in {type(last).__name__} of shape {units}, activation {kind}."
+        )
+    return str(kind)
+
+
+def _dense_head(model: keras.Model) -> keras.layers.Dense | None:
+    """Find the dense layer that makes the logits, if nothing but an activation stands behind it."""
+    last = model.layers[-1]
+    if isinstance(last, keras.layers.Dense):
+        return last
+    before = model.layers[-2] if len(model.layers) > 1 else None
+    is_linear = getattr(before, "activation", None) is keras.activations.linear
+    if isinstance(before, keras.layers.Dense) and is_linear and not isinstance(last, keras.Model):
+        return before
+    return None
+
+
 def convert(
-    model: keras.Model,
-    precision: str,
-    representative: Representative,
-    *,
-    io: str | None = None,
-    keep_float: Sequence[str] = (),
+    model: keras.Model, precision: str, representative: Representative, form: Form = Form()
 ) -> bytes:
     """Convert a model that keeps the tensor contract.
 
@@ -75,12 +158,9 @@ def convert(
         precision: one of `aiart_convert.PRECISIONS`. `float16` and `dynamic` (8-bit weights) keep
             float activations, `int8` is full-integer with weights per channel, `int16x8` has
             16-bit activations and 8-bit weights.
-        representative: gives uint8 of shape [1, height, width, 3] each; asked for `CALIBRATED`
+        representative: gives uint8 of shape [1, height, width, 3] each; asked for `INTEGER`
             precisions only.
-        io: dtype of pixels and scores; `uint8` and `int8` are for the precision `int8` alone.
-            Default `uint8` for `int8` and `float32` for all else.
-        keep_float: names of Keras layers that `int8` shall leave in float32; pixels and scores
-            are float32 then. Default none.
+        form: how the network shall be. Default: as the edge takes it.
 
     Returns:
         A TFLite flatbuffer of builtin operators.
@@ -89,36 +169,39 @@ def convert(
         ValueError: TensorFlow's converter refuses the model, or a layer to keep is not there.
         AiartError: a representative picture cannot be read.
     """
-    if unknown := sorted(set(keep_float).difference(layer_names(model))):
+    if unknown := sorted(set(form.keep_float).difference(layer_names(model))):
         raise ValueError(
             f"Expected layers to keep among {', '.join(layer_names(model))}. "
             f"Received {', '.join(unknown)}."
         )
     with _problems(precision), _converter(model, precision, representative) as converter:
-        if keep_float:
-            return convert_partly(converter, model, keep_float)
-        io = io or ("uint8" if precision == "int8" else "float32")
-        converter.inference_input_type = converter.inference_output_type = getattr(tf, io)
+        if form.keep_float:
+            return PartialConverter(converter, model).convert(form.keep_float)
+        io = getattr(tf, form.io_for(precision))
+        converter.inference_input_type = converter.inference_output_type = io
         network: bytes = converter.convert()
         return network
 
 
-def layer_errors(model: keras.Model, representative: Representative) -> tuple[LayerError, ...]:
-    """Say which layers suffer from int8.
+@contextmanager
+def partial_converter(
+    model: keras.Model, representative: Representative
+) -> Iterator[PartialConverter]:
+    """Prepare to say which layers suffer from int8, and to leave them in float32.
 
     Args:
         model: see `with_two_scores`.
         representative: see `convert`.
 
-    Returns:
-        The layers, the worst first.
+    Yields:
+        What does so.
 
     Raises:
         ValueError: TensorFlow's converter refuses the model.
         AiartError: a representative picture cannot be read.
     """
     with _problems("int8"), _converter(model, "int8", representative) as converter:
-        return measure_layers(converter, model)
+        yield PartialConverter(converter, model)
 
 
 @contextmanager
@@ -148,7 +231,7 @@ def _converter(
         if precision == "dynamic":
             # tflite-runtime 2.14 knows dense layers with one scale only.
             converter._experimental_disable_per_channel_quantization_for_dense_layers = True
-        if precision in CALIBRATED:
+        if precision in INTEGER:
             operators = tf.lite.OpsSet.TFLITE_BUILTINS_INT8 if precision == "int8" else _INT16X8
             converter.target_spec.supported_ops = [operators]
             converter.representative_dataset = lambda: _batches(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tensorflow.lite.tools import flatbuffer_utils
 
-from aiart_edge.errors import DataError
+from aiart_convert.source import read_picture
 from aiart_edge.image import InputRule, read_pixels
 from aiart_train.split import SplitRow, rows_of
 
@@ -117,16 +116,7 @@ def representative_pixels(
         PictureError: a picture cannot be read.
     """
     for number, row in enumerate(rows):
-        path = folder / row.path
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise DataError(
-                path, f"a picture of the split cannot be opened ({error.strerror})"
-            ) from error
-        if hashlib.sha256(content).hexdigest() != row.sha256:
-            raise DataError(path, "the picture has changed since the split was made: train again")
-        pixels = read_pixels(content, rule)
+        pixels = read_pixels(read_picture(folder, row), rule)
         if number == 0:
             pixels = pixels.copy()
             pixels[0, 0, 0], pixels[0, -1, -1] = 0, 255

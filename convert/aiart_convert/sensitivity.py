@@ -5,31 +5,38 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
-_PICTURES = 20  # to measure on; each layer's error is a mean over thousands of values in each
+_PICTURES = 20  # to measure on; each layer's loss is a mean over thousands of values in each
+_WEIGHTED = ("CONV", "FULLY_CONNECTED")  # in the names of operators that have weights
+_LOSS = "loss"
 
 
 @dataclass(frozen=True)
-class LayerError:
+class LayerLoss:
     """What int8 costs at one operator of a network.
 
     Args:
         layers: names of the Keras layers that were fused into the operator, in the model's order.
+        operator: as in TFLite's schema.
         tensor: name of its output in the TFLite network.
-        error: root mean square of the difference from float32, in steps of the output's
-            quantisation. Rounding alone gives 1 / sqrt(12), or 0.29.
+        loss: share of the output that is error: mean square error / (that + variance), the mean
+            over channels, 0 to 1. The RMSE / scale of TensorFlow's guide misses a range that one
+            channel stretches, since it counts in steps of that very range.
     """
 
     layers: tuple[str, ...]
+    operator: str
     tensor: str
-    error: float
+    loss: float
 
 
 def layer_names(model: keras.Model) -> Iterator[str]:
@@ -48,72 +55,114 @@ def layer_names(model: keras.Model) -> Iterator[str]:
             yield layer.name
 
 
-def measure_layers(
-    converter: tf.lite.TFLiteConverter, model: keras.Model
-) -> tuple[LayerError, ...]:
-    """Compare each int8 operator with its float32 twin on the first representative pictures.
-
-    The measure is RMSE / scale of TensorFlow's guide to its QuantizationDebugger.
+class PartialConverter:
+    """Converts a model to int8 with some layers left in float32 (selective quantisation).
 
     Args:
         converter: set up for int8.
         model: what it converts.
-
-    Returns:
-        The operators, the worst first.
     """
-    return _measure(_debugger(converter), model)
 
-
-def convert_partly(
-    converter: tf.lite.TFLiteConverter, model: keras.Model, keep_float: Sequence[str]
-) -> bytes:
-    """Convert to int8, with some layers left in float32 (selective quantisation).
-
-    Args:
-        converter: set up for int8.
-        model: what it converts.
-        keep_float: names of Keras layers; layers fused with them stay in float32 too.
-
-    Returns:
-        A TFLite flatbuffer, float32 in and out.
-
-    Raises:
-        ValueError: none of the layers has an operator of its own.
-    """
-    debugger = _debugger(converter)
-    operators = _measure(debugger, model)
-    kept = [operator.tensor for operator in operators if set(keep_float) & set(operator.layers)]
-    if not kept:
-        raise ValueError(f"the converter folds {', '.join(keep_float)} into other layers")
-    debugger.options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=kept)
-    network: bytes = debugger.get_nondebug_quantized_model()
-    return network
-
-
-def _debugger(converter: tf.lite.TFLiteConverter) -> tf.lite.experimental.QuantizationDebugger:
-    pictures = converter.representative_dataset  # the conversion puts an object of its own there
-    return tf.lite.experimental.QuantizationDebugger(
-        converter=converter, debug_dataset=lambda: islice(pictures(), _PICTURES)
-    )
-
-
-def _measure(
-    debugger: tf.lite.experimental.QuantizationDebugger, model: keras.Model
-) -> tuple[LayerError, ...]:
-    debugger.run()
-    table = io.StringIO()
-    debugger.layer_statistics_dump(table)
-    names = tuple(layer_names(model))
-    operators = (
-        LayerError(
-            layers=_layers_of(row["tensor_name"], names),
-            tensor=row["tensor_name"],
-            error=float(np.sqrt(float(row["mean_squared_error"])) / float(row["scale"])),
+    def __init__(self, converter: tf.lite.TFLiteConverter, model: keras.Model) -> None:
+        pictures = converter.representative_dataset  # the conversion puts one of its own there
+        loss = _Loss()
+        self._debugger = tf.lite.experimental.QuantizationDebugger(
+            converter=converter,
+            debug_dataset=lambda: islice(pictures(), _PICTURES),
+            debug_options=_options(
+                layer_debug_metrics={"difference": loss.take_difference},
+                layer_direct_compare_metrics={_LOSS: loss.measure},
+            ),
         )
-        for row in csv.DictReader(io.StringIO(table.getvalue()))
-    )
-    return tuple(sorted(operators, key=lambda operator: -operator.error))
+        self._debugger.run()
+        table = io.StringIO()
+        self._debugger.layer_statistics_dump(table)
+        names = tuple(layer_names(model))
+        self.losses = tuple(
+            LayerLoss(
+                layers=_layers_of(row["tensor_name"], names),
+                operator=row["op_name"],
+                tensor=row["tensor_name"],
+                loss=float(row[_LOSS]),
+            )
+            for row in csv.DictReader(io.StringIO(table.getvalue()))
+        )
+        """What int8 costs at each operator, in the order in which they run."""
+
+    def convert(self, keep_float: Collection[str]) -> bytes:
+        """Convert to int8 but for some layers.
+
+        Args:
+            keep_float: names of Keras layers; layers fused with them stay in float32 too.
+
+        Returns:
+            A TFLite flatbuffer, float32 in and out.
+
+        Raises:
+            ValueError: none of the layers has an operator of its own.
+        """
+        kept = [one.tensor for one in self.losses if set(keep_float) & set(one.layers)]
+        if not kept:
+            raise ValueError(f"the converter folds {', '.join(keep_float)} into other layers")
+        self._debugger.options = _options(denylisted_nodes=kept)
+        network: bytes = self._debugger.get_nondebug_quantized_model()
+        return network
+
+    def suggestions(self) -> Iterator[tuple[str, ...]]:
+        """Propose layers to keep in float32: the worst, then the two worst, the four worst ...
+
+        Yields:
+            Names of layers, in the model's order.
+        """
+        worst = sorted(range(len(self.losses)), key=lambda place: -self.losses[place].loss)
+        for doublings in range(len(worst).bit_length() + 1):
+            yield self._with_readers(worst[: 2**doublings])
+
+    def _with_readers(self, places: Sequence[int]) -> tuple[str, ...]:
+        """Name operators and those behind each, up to the next one with weights.
+
+        What an operator tells is lost as soon as one of them passes it on in int8.
+        """
+        kept: set[str] = set()
+        for place in places:
+            for one in self.losses[place:]:
+                kept.update(one.layers)
+                behind = one is not self.losses[place]
+                if behind and any(name in one.operator for name in _WEIGHTED):
+                    break
+        names = (name for one in self.losses for name in one.layers)
+        return tuple(dict.fromkeys(name for name in names if name in kept))
+
+
+def _options(**options: object) -> tf.lite.experimental.QuantizationDebugOptions:
+    return tf.lite.experimental.QuantizationDebugOptions(**options)
+
+
+class _Loss:
+    """Measures operators from both of what the debugger offers of each.
+
+    It gives the difference from float32 to one kind of metric, and the values to another, later
+    and in the same order. Of those the float32 ones are not to be used: they lie in memory that
+    other operators have written to since.
+    """
+
+    def __init__(self) -> None:
+        self._differences: deque[NDArray[np.float32]] = deque()
+
+    def take_difference(self, difference: NDArray[np.float32]) -> float:
+        self._differences.append(difference)
+        return 0.0
+
+    def measure(
+        self, _expected: object, steps: NDArray[np.generic], scale: float, zero_point: int
+    ) -> float:
+        difference = self._differences.popleft().astype(np.float64)
+        values = (steps.astype(np.float64) - zero_point) * scale
+        # A dense layer's units have one value a picture: the variance is that among them.
+        axes = tuple(range(values.ndim - 1)) if values.size > values.shape[-1] else None
+        error, variance = np.square(difference).mean(axes), values.var(axes)
+        total = error + variance
+        return float(np.divide(error, total, out=np.zeros_like(total), where=total > 0).mean())
 
 
 def _layers_of(tensor: str, names: Sequence[str]) -> tuple[str, ...]:

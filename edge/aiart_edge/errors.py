@@ -21,6 +21,7 @@ from pathlib import Path
 import click
 
 SOME_INPUTS_FAILED = 3  # the exit code where some inputs could not be read and the rest were
+GATE_REFUSED = 4  # the exit code where a converted file is not good enough
 
 
 class AiartError(click.ClickException):

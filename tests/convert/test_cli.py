@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +66,23 @@ def test_without_a_source_the_newest_run_is_converted_to_the_same_bytes(
     assert again.read_bytes() == model_files["int8"].read_bytes()
 
 
+def test_another_process_in_another_folder_with_another_hash_seed_writes_the_same_bytes(
+    run_folder: Path, model_files: dict[str, Path], tmp_path: Path
+) -> None:
+    program = "from aiart_convert.cli import program; program()"
+    wanted = ["--quantize", "int8", "--quantize", "float32", "--out", "."]
+    subprocess.run(
+        [sys.executable, "-c", program, str(run_folder), *wanted],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONHASHSEED": "7"},
+        check=True,
+    )
+    written = sorted(path.name for path in tmp_path.iterdir())
+    assert len(written) == 2 * len(model_files) + 1  # with the list of calibration pictures
+    for name in written:
+        assert (tmp_path / name).read_bytes() == (run_folder / name).read_bytes()
+
+
 def test_a_keras_file_is_converted_with_its_split_and_its_data(
     spoilt_run: Path, art: Path, aiart_convert: Command, tmp_path: Path
 ) -> None:
@@ -104,11 +124,11 @@ def test_a_training_picture_that_changed_stops_the_conversion_and_leaves_no_file
     [
         (["missing"], "no such run"),
         (["empty"], "not a run folder"),
+        (["split.csv"], "expected a run folder or a file that ends in .keras"),
         (["lone.keras"], "say which split it was trained on"),
-        (["lone.keras", "--split", "run/split.csv"], "cannot be loaded"),
+        (["lone.keras", "--split", "run/split.csv"], "no .keras file, or damaged"),
         (["lone.keras", "--split", "split.csv"], "say where the pictures"),
         (["run", "--data", "nowhere"], "the data folder is not there"),
-        (["run", "--split", "split.csv"], "a split of its own"),
         (["lone.keras", "--split", "lone.keras"], "lone.keras: the split"),
     ],
 )
@@ -136,7 +156,7 @@ def test_a_bad_source_is_one_line(
         (lambda: keras.Sequential([keras.Input((7,)), keras.layers.Dense(1)]), "expected a Keras"),
         (
             lambda: keras.Sequential([keras.Input((20, 20, 3)), keras.layers.Flatten()]),
-            "Expected a last layer",
+            "Expected a model that ends in",
         ),
     ],
 )
@@ -192,6 +212,10 @@ def test_the_calibration_pictures_are_listed_beside_the_model(
         (["--quantize", "float16", "--keep-float", "conv2d"], "are for --quantize int8 alone"),
         (["--quantize", "int8", "--keep-float", "conv2d", "--io", "int8"], "leave --io out"),
         (["--quantize", "int8", "--calibration", "99"], "99 is not in the range"),
+        (["--quantize", "int8", "--split", "split.csv"], "are for a .keras file"),
+        (["--quantize", "int8", "--labels", "ai,human"], "are for a .keras file"),
+        (["--quantize", "int8", "--size", "96"], "are for a .keras file"),
+        (["--quantize", "int8", "--min-agreement", "101"], "101.0 is not in the range"),
     ],
 )
 def test_options_that_cannot_be_together_are_refused_before_any_work(

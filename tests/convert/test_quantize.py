@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from aiart_convert import PRECISIONS
 from aiart_convert.operators import operators, unsupported
-from aiart_convert.quantize import convert, layer_errors, with_two_scores
+from aiart_convert.quantize import Form, convert, partial_converter, with_two_scores
+from aiart_edge import InputRule
 from aiart_edge.runtime import load_network
+from aiart_train.evaluate import to_scores
 
+RULE = InputRule(12, 16)
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 1, 12, 16, 3)).astype(np.float32)
 
 
@@ -32,11 +35,11 @@ def small_network(batch: int = 1) -> keras.Model:
         layers.Rescaling(1 / 255),
         layers.Conv2D(4, 3, name="seen"),
         layers.ReLU(name="cut"),
-        layers.Flatten(),
+        layers.Flatten(name="flat"),
         layers.Dense(8, name="mixed"),
         layers.Dense(1, activation="sigmoid"),
     ]
-    return with_two_scores(keras.Sequential(body), batch)
+    return with_two_scores(keras.Sequential(body), RULE, batch=batch)
 
 
 def some_pixels() -> Iterator[NDArray[np.uint8]]:
@@ -56,7 +59,7 @@ def edge_drift(network: bytes, model: keras.Model) -> float:
 
 def test_a_sigmoid_neuron_becomes_two_scores_that_say_the_same() -> None:
     model = build(layers.Dense(1, activation="sigmoid", bias_initializer="ones"))
-    two = with_two_scores(model)
+    two = with_two_scores(model, RULE)
     assert two.input_shape == (1, 12, 16, 3)
     for pixels in PIXELS:
         p_human = float(model(pixels)[0, 0])
@@ -65,19 +68,66 @@ def test_a_sigmoid_neuron_becomes_two_scores_that_say_the_same() -> None:
         )
 
 
-def test_two_softmax_neurons_stay_as_they_are() -> None:
-    model = build(layers.Dense(2, activation="softmax"))
-    two = with_two_scores(model)
+HEADS: dict[str, Callable[[], list[layers.Layer]]] = {
+    "softmax": lambda: [layers.Dense(2, activation="softmax")],
+    "softmax apart": lambda: [layers.Dense(2), layers.Softmax()],
+    "sigmoid apart": lambda: [layers.Dense(1, use_bias=False), layers.Activation("sigmoid")],
+    "nested": lambda: [keras.Sequential([layers.Dense(1), layers.Activation("sigmoid")])],
+    "no dense layer": lambda: [
+        layers.Reshape((12, 16, 3)),
+        layers.Conv2D(2, 3),
+        layers.GlobalAveragePooling2D(),
+        layers.Activation("softmax"),
+    ],
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("clipped", [False, True])
+@pytest.mark.parametrize("labels", [("ai", "human"), ("human", "ai")])
+def test_any_head_of_one_sigmoid_or_two_softmax_says_the_same_in_the_order_of_the_edge(
+    labels: tuple[str, str], clipped: bool, head: str
+) -> None:
+    model = build(*HEADS[head]())
+    two = with_two_scores(model, RULE, labels=labels, clipped=clipped)
     for pixels in PIXELS:
-        assert np.asarray(two(pixels)) == pytest.approx(np.asarray(model(pixels)), abs=1e-6)
+        scores = to_scores(np.asarray(model(pixels)))
+        expected = scores if labels == ("ai", "human") else scores[:, ::-1]
+        assert np.asarray(two(pixels)) == pytest.approx(expected, abs=1e-6)
+
+
+def test_clipping_cuts_off_only_what_steps_of_int8_cannot_tell_from_0_and_1() -> None:
+    for z, p_human in (
+        (-50, 1 / 404.4),
+        (-5.9, 1 / 366),
+        (0, 0.5),
+        (5.9, 1 - 1 / 366),
+        (50, 0.99753),
+    ):
+        head = layers.Dense(
+            1,
+            "sigmoid",
+            kernel_initializer="zeros",
+            bias_initializer=keras.initializers.Constant(z),
+        )
+        two = with_two_scores(build(head), RULE, clipped=True)
+        assert float(two(PIXELS[0])[0, 1]) == pytest.approx(p_human, abs=1e-4)
+
+
+def test_a_model_for_pictures_of_any_size_gets_the_rules() -> None:
+    any_size = [keras.Input((None, None, 3)), layers.GlobalAveragePooling2D()]
+    model = keras.Sequential([*any_size, layers.Dense(1, activation="sigmoid")])
+    assert with_two_scores(model, InputRule(30, 20)).input_shape == (1, 30, 20, 3)
 
 
 @pytest.mark.parametrize(
     "head", [layers.Dense(10, activation="softmax"), layers.Dense(1), layers.Flatten()]
 )
 def test_another_head_is_refused(head: layers.Layer) -> None:
-    with pytest.raises(ValueError, match="Expected a last layer"):
-        with_two_scores(build(head))
+    with pytest.raises(
+        ValueError, match="Expected a model that ends in one sigmoid or two softmax"
+    ):
+        with_two_scores(build(head), RULE)
 
 
 def test_a_model_beyond_the_builtin_operators_is_refused_with_the_reason() -> None:
@@ -87,7 +137,7 @@ def test_a_model_beyond_the_builtin_operators_is_refused_with_the_reason() -> No
 
             return tf.raw_ops.Betainc(a=1.0 + 0 * inputs, b=2.0 + 0 * inputs, x=0.5 + 0 * inputs)
 
-    two = with_two_scores(build(Exotic(), layers.Dense(2, activation="softmax")))
+    two = with_two_scores(build(Exotic(), layers.Dense(2, activation="softmax")), RULE)
     with pytest.raises(ValueError, match="TensorFlow cannot convert it to float32"):
         convert(two, "float32", list)
 
@@ -105,14 +155,14 @@ def test_every_precision_answers_as_keras_does_and_runs_on_the_oldest_runtime(
 @pytest.mark.parametrize("io", ["float32", "uint8", "int8"])
 def test_an_int8_network_takes_pixels_and_gives_scores_of_any_type(io: str) -> None:
     model = small_network()
-    network = convert(model, "int8", some_pixels, io=io)
+    network = convert(model, "int8", some_pixels, Form(io=io))
     assert edge_drift(network, model) < 0.01
     assert ("QUANTIZE" in dict(operators(network))) == (io != "int8")
 
 
 def test_a_type_that_a_precision_does_not_have_is_refused() -> None:
     with pytest.raises(ValueError, match="cannot convert it to float16: The inference_input_type"):
-        convert(small_network(), "float16", some_pixels, io="uint8")
+        convert(small_network(), "float16", some_pixels, Form(io="uint8"))
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
@@ -127,28 +177,29 @@ def test_an_operator_that_the_old_runtime_does_not_know_is_named() -> None:
         def call(self, inputs: object) -> object:
             return keras.ops.sqrt(inputs)
 
-    model = with_two_scores(build(Root(), layers.Dense(2, activation="softmax")))
+    model = with_two_scores(build(Root(), layers.Dense(2, activation="softmax")), RULE)
     network = convert(model, "int8", some_pixels)
     assert unsupported(network, "tflite") == ("SQRT version 2 (tflite-runtime 2.14 knows 1)",)
     assert unsupported(network, "litert") == ()
 
 
-def test_the_layer_with_one_huge_weight_suffers_most_from_int8() -> None:
+def test_the_layer_with_one_channel_out_of_range_suffers_most_from_int8() -> None:
     model = small_network()
-    (seen,) = (layer for layer in model.get_layer("body").layers if layer.name == "mixed")
-    kernel, bias = seen.get_weights()
-    kernel[0] *= 1000  # the other weights of each channel fall between two steps
-    seen.set_weights([kernel, bias])
-    worst, *rest = layer_errors(model, some_pixels)
-    assert worst.layers == ("mixed",)
-    assert worst.error > 2 * rest[0].error
-    assert ("seen", "cut") in [operator.layers for operator in rest]
+    body = model.get_layer("body")
+    kernel, bias = body.get_layer("seen").get_weights()
+    stretch = np.array([10_000, 1, 1, 1])  # the other channels fall between two steps
+    body.get_layer("seen").set_weights([kernel * stretch, bias])
+    with partial_converter(model, some_pixels) as converter:
+        worst, *rest = sorted(converter.losses, key=lambda one: -one.loss)
+        assert worst.layers == ("seen", "cut")
+        assert worst.loss > 2 * rest[0].loss
+        assert next(converter.suggestions()) == ("seen", "cut", "flat", "mixed")
 
 
 def test_a_layer_that_is_kept_in_float32_has_float32_weights() -> None:
     model = small_network()
     whole = convert(model, "int8", some_pixels)
-    partly = convert(model, "int8", some_pixels, keep_float=["mixed"])
+    partly = convert(model, "int8", some_pixels, Form(keep_float=("mixed",)))
     weights = model.get_layer("body").get_layer("mixed").get_weights()[0]
     assert weights.T.tobytes() in partly
     assert weights.T.tobytes() not in whole
@@ -157,4 +208,4 @@ def test_a_layer_that_is_kept_in_float32_has_float32_weights() -> None:
 
 def test_a_layer_to_keep_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(ValueError, match=r"keep among .*seen, cut.* Received nowhere\."):
-        convert(small_network(), "int8", some_pixels, keep_float=["seen", "nowhere"])
+        convert(small_network(), "int8", some_pixels, Form(keep_float=("seen", "nowhere")))

@@ -72,7 +72,7 @@ def test_the_spread_is_that_of_the_activation_that_differs_most() -> None:
     model = keras.Sequential(
         [keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(2, "softmax")]
     )
-    two = with_two_scores(model)
+    two = with_two_scores(model, InputRule(4, 4))
     bright, dim = (
         convert(two, "int8", [np.full((1, 4, 4, 3), level, dtype=np.uint8)].copy)
         for level in (200, 100)

@@ -134,6 +134,7 @@ def _train(made: NewRun, together: Workers | None) -> None:
         MODEL,
         SPLIT,
         read_card,
+        sha256_of,
         write_card,
         write_history,
     )
@@ -158,6 +159,7 @@ def _train(made: NewRun, together: Workers | None) -> None:
     card |= {
         "parameters": model.count_params(),
         "parts": {part: counts[part] for part in PARTS},
+        "split_sha256": sha256_of(made.partial / SPLIT),
     }
     report = Report(
         title=made.folder.name,

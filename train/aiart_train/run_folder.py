@@ -23,10 +23,12 @@ from __future__ import annotations
 import contextlib
 import csv
 import fcntl
+import hashlib
 import itertools
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +36,7 @@ from typing import Any
 
 import keras
 
-from aiart_edge.errors import ModelFileError, OutputError, RunFolderError
+from aiart_edge.errors import DataError, ModelFileError, OutputError, RunFolderError
 from aiart_edge.files import write_atomically
 from aiart_edge.image import InputRule
 from aiart_train.fit import History
@@ -197,7 +199,8 @@ def open_run(folder: Path) -> Run:
         )
     if not (folder / MODEL).is_file():
         raise RunFolderError(folder, f"not a run folder, it has no {MODEL}")
-    return Run(folder, read_card(folder / CARD), read_split(folder / SPLIT))
+    card = read_card(folder / CARD)
+    return Run(folder, card, read_split_of(card, folder / SPLIT))
 
 
 def latest_run(runs: Path) -> Run:
@@ -243,6 +246,39 @@ def read_card(path: Path) -> dict[str, Any]:
     return card
 
 
+def read_split_of(card: dict[str, Any], path: Path) -> tuple[SplitRow, ...]:
+    """Read the split that a card tells of.
+
+    Args:
+        card: of a run.
+        path: of the split.
+
+    Returns:
+        Its rows.
+
+    Raises:
+        DataError: it is missing, broken, or another than when the run was trained.
+    """
+    rows = read_split(path)
+    if card.get("split_sha256", sha256_of(path)) != sha256_of(path):  # older cards have none
+        raise DataError(
+            path, "the split was altered since the training: get the run's own back, or train again"
+        )
+    return rows
+
+
+def sha256_of(path: Path) -> str:
+    """Give the SHA-256 of a file.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def write_card(folder: Path, card: dict[str, Any]) -> None:
     """Write card.json.
 
@@ -270,29 +306,47 @@ def write_history(folder: Path, history: History) -> None:
             writer.writerow([epoch, *figures])
 
 
-def load_keras(path: Path) -> tuple[keras.Model, InputRule]:
+def load_keras(path: Path, side: int | None = None) -> tuple[keras.Model, InputRule]:
     """Load a Keras model and see how it wants its pictures.
 
     Args:
         path: of a .keras file.
+        side: height and width in pixels, for a model that takes any. Default: the model's own.
 
     Returns:
         The model and its input rule.
 
     Raises:
-        ModelFileError: the file is missing or broken, or the model does not take pictures.
+        ModelFileError: the file is missing or broken, or the model does not take pictures of that
+            size.
     """
     try:
+        with zipfile.ZipFile(path) as archive:  # Keras would not notice an altered weight
+            damaged = archive.testzip()
+    except OSError as error:
+        raise ModelFileError(path, f"the model cannot be opened ({error.strerror})") from error
+    except Exception:  # noqa: BLE001  a damaged archive makes zipfile raise anything
+        damaged = "the archive"
+    if damaged:
+        raise ModelFileError(
+            path, f"no .keras file, or damaged ({damaged} is broken): get a fresh copy"
+        )
+    try:
         model = keras.models.load_model(path, compile=False)
+        shape = model.input_shape
     except Exception as error:  # a broken file makes Keras raise anything
         problem = str(error).partition("\n")[0] or type(error).__name__
         raise ModelFileError(path, f"the Keras model cannot be loaded ({problem})") from error
-    shape = model.input_shape
-    if not isinstance(shape, tuple) or len(shape) != 4 or None in shape[1:] or shape[3] != 3:  # noqa: PLR2004
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3:  # noqa: PLR2004
         raise ModelFileError(
             path, f"expected a Keras model with input (None, height, width, 3), received {shape}"
         )
-    return model, InputRule(shape[1], shape[2])
+    height, width = (own or side for own in shape[1:3])
+    if height is None or width is None:
+        raise ModelFileError(path, "it takes pictures of any size: choose one with  --size PIXELS")
+    if side and (height, width) != (side, side):
+        raise ModelFileError(path, f"it takes pictures of {height} x {width} pixels alone")
+    return model, InputRule(height, width)
 
 
 def _reserve(runs: Path, name: str) -> NewRun:

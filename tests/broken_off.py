@@ -1,7 +1,7 @@
-"""A program for tests: `aiart-train`, which a signal breaks off at a given call of a function.
+"""A program for tests: a command that a signal breaks off at a given call of a function.
 
-Its arguments are the signal's name, the function's dotted name, the number of the call, and then
-the command's own.
+Its arguments are the command's package, the signal's name, the function's dotted name, the number
+of the call, and then the command's own.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import pkgutil
 import signal
 import sys
 from typing import Any
-
-from aiart_train.cli import main
 
 
 def break_off(signal_name: str, function: str, number: str) -> None:
@@ -32,5 +30,6 @@ def break_off(signal_name: str, function: str, number: str) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
-    break_off(*sys.argv[1:4])
-    main(sys.argv[4:], prog_name="aiart-train")
+    package, *where = sys.argv[1:5]
+    break_off(*where)
+    pkgutil.resolve_name(f"{package}.cli:main")(sys.argv[5:])
