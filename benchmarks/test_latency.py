@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from aiart_edge.classifier import EMBEDDED_MODEL, Classifier
+from aiart_edge import Classifier
+from aiart_edge.files import EMBEDDED_MODEL
 from aiart_edge.image import read_pixels
 from aiart_edge.model_file import read_model_file
 from aiart_edge.runtime import load_network

@@ -11,18 +11,27 @@ import click
 
 from aiart_edge.errors import OutputError
 
+INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
+
 
 def run(command: click.Command) -> None:
     """Run a command as the program that the user started.
 
-    click turns its own exceptions, and so ours, into one line; what it lets through is an OSError,
-    of which only one is left: standard output cannot be written, as on a full disk.
+    click turns its own exceptions, and so ours, into one line, and ends quietly where nobody reads
+    on, as before `| head`. What it lets through is an OSError, of which only one is left: standard
+    output cannot be written, as on a full disk.
 
     Args:
         command: of a room.
     """
     try:
-        command()
+        sys.exit(command.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("Aborted!", err=True)
+        sys.exit(INTERRUPTED)
     except OSError as error:
         # What is still buffered must go somewhere, or the interpreter complains once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
