@@ -183,7 +183,7 @@ def classify(
 
     # A file name that is not UTF-8 leaves as it came; elsewhere it is escaped or replaced.
     sys.stdout.reconfigure(errors="surrogateescape" if form == "csv" else "replace")  # type: ignore[union-attr]
-    with _load(**options) as classifier:
+    with silenced(python_speaks=True), _load(**options) as classifier:
         for text in FORMATS[form](select(reported(), only, by_p_ai=sort == "p_ai")):
             click.echo(text, nl=False)
     if failed:
@@ -237,18 +237,17 @@ def _load(
         raise click.UsageError("--labels and --size belong together")
     from aiart_edge.classifier import Classifier
 
-    with silenced():
-        if labels and size:
-            first, second = labels.split(",")
-            return Classifier.load_foreign(
-                model,
-                labels=(first, second),
-                size=size,
-                threads=threads,
-                runtime=runtime,
-                band=band or (0.5, 0.5),
-            )
-        return Classifier.load(model, threads=threads, runtime=runtime, band=band)
+    if labels and size:
+        first, second = labels.split(",")
+        return Classifier.load_foreign(
+            model,
+            labels=(first, second),
+            size=size,
+            threads=threads,
+            runtime=runtime,
+            band=band or (0.5, 0.5),
+        )
+    return Classifier.load(model, threads=threads, runtime=runtime, band=band)
 
 
 @main.command()
@@ -340,7 +339,11 @@ def watch(folder: Path, state: Path | None, every: float, **options: Any) -> Non
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     signal.signal(signal.SIGIO, signal.SIG_IGN)  # a lease of find_arrivals was broken: no matter
-    with _load(**options) as classifier, Ledger(state or folder / STATE_FILE) as ledger:
+    with (
+        silenced(python_speaks=True),
+        _load(**options) as classifier,
+        Ledger(state or folder / STATE_FILE) as ledger,
+    ):
         records = classify_arrivals(classifier, folder, ledger, lambda: ended.wait(every))
         for line in as_json_lines(records):
             click.echo(line, nl=False)

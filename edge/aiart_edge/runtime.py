@@ -117,7 +117,7 @@ def import_interpreter(runtime: str) -> Callable[..., Interpreter]:
         module = importlib.import_module(f"{RUNTIMES[runtime]}.interpreter")
     except ImportError as error:
         raise RuntimeUnavailable(
-            f"{WHEELS[runtime]} is installed and cannot be loaded ({error}): {_how_to_install()}"
+            f"{WHEELS[runtime]} is installed and cannot be loaded ({error}): {_how_to_install(runtime)}"
         ) from error
     interpreter: Callable[..., Interpreter] = module.Interpreter
     return interpreter
@@ -143,7 +143,7 @@ def find_runtime(wanted: str = "auto") -> str:
     if found is None:
         what = "no TFLite runtime" if wanted == "auto" else WHEELS[wanted]
         verb = "is installed" if wanted == "auto" else "is not installed"
-        raise RuntimeUnavailable(f"{what} {verb}: {_how_to_install()}")
+        raise RuntimeUnavailable(f"{what} {verb}: {_how_to_install(names[-1])}")
     if found == "tflite":
         _check_tflite_runtime_works()
     return found
@@ -163,13 +163,15 @@ def kernels_of(runtime: str) -> str:
     return "optimized" if os.uname().machine in {"x86_64", "i686"} else "reference"
 
 
-def _how_to_install() -> str:
+def _how_to_install(runtime: str) -> str:
+    """Say how to get this runtime, or on a Python without it the other."""
     system, *_, machine = os.uname()
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
     if machine == "armv6l":
         return "none is published for ARMv6; a Raspberry Pi 2 or later, or a Zero 2, has one"
-    if f"{sys.version_info.major}.{sys.version_info.minor}" == "3.11" and system == "Linux":
+    if (runtime, system, python) == ("tflite", "Linux", "3.11"):
         return "run  pip install tflite-runtime 'numpy<2'"
-    if machine in {"armv7l", "armv8l"}:
+    if machine in {"armv7l", "armv8l"} and runtime == "tflite":
         return "on 32-bit ARM one is published for Python 3.11 alone: use Raspberry Pi OS Bookworm"
     return "run  pip install ai-edge-litert"
 

@@ -447,6 +447,17 @@ def test_the_runtimes_own_remarks_do_not_reach_the_user(model_files: dict[str, P
     assert done.stderr == ""
 
 
+def test_what_libtiff_remarks_does_not_reach_the_user(tmp_path: Path) -> None:
+    Image.open(SAMPLE).save(tmp_path / "a.tif", compression="tiff_lzw")
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    content[5000:6000] = b"\xff" * 1000
+    (tmp_path / "a.tif").write_bytes(content)
+    command = [*PROGRAM, "classify", tmp_path / "a.tif"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(r"Error: .*a.tif: cannot be read .*\n", done.stderr)
+
+
 @pytest.mark.parametrize("room", ["aiart_edge", "aiart_train", "aiart_convert"])
 def test_a_full_disk_behind_standard_output_is_one_line(room: str) -> None:
     command = [sys.executable, "-c", f"from {room}.cli import program; program()", "--version"]
