@@ -28,7 +28,7 @@ interpreter = Interpreter(model_content=network, num_threads=1)
 interpreter.allocate_tensors()
 size = description["input"]["width"], description["input"]["height"]
 image = Image.open(sys.argv[2])
-image.draft(None, (2 * max(size), 2 * max(size)))
+image.draft(None, (3 * max(size), 3 * max(size)))
 pixels = np.asarray(image.convert("RGB").resize(size, Image.Resampling.BILINEAR))
 interpreter.set_tensor(interpreter.get_input_details()[0]["index"], pixels[np.newaxis])
 interpreter.invoke()

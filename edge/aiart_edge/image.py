@@ -125,9 +125,10 @@ def reduced_side(rule: InputRule) -> int:
         rule: the network's.
 
     Returns:
-        Pixels: twice what the network wants, since beyond that it would show.
+        Pixels: three times what the network wants. At twice, one p(ai) in thirty moves by more than
+        0.01, measured with the recipe `seed`.
     """
-    return 2 * max(rule.height, rule.width)
+    return 3 * max(rule.height, rule.width)
 
 
 def resize(image: Image.Image, rule: InputRule) -> NDArray[np.uint8]:

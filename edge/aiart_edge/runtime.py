@@ -116,9 +116,8 @@ def import_interpreter(runtime: str) -> Callable[..., Interpreter]:
     try:
         module = importlib.import_module(f"{RUNTIMES[runtime]}.interpreter")
     except ImportError as error:
-        raise RuntimeUnavailable(
-            f"{WHEELS[runtime]} is installed and cannot be loaded ({error}): {_how_to_install(runtime)}"
-        ) from error
+        problem = f"{WHEELS[runtime]} is installed and cannot be loaded ({error})"
+        raise RuntimeUnavailable(f"{problem}: {_how_to_install(runtime)}") from error
     interpreter: Callable[..., Interpreter] = module.Interpreter
     return interpreter
 
@@ -169,10 +168,11 @@ def _how_to_install(runtime: str) -> str:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     if machine == "armv6l":
         return "none is published for ARMv6; a Raspberry Pi 2 or later, or a Zero 2, has one"
-    if (runtime, system, python) == ("tflite", "Linux", "3.11"):
-        return "run  pip install tflite-runtime 'numpy<2'"
-    if machine in {"armv7l", "armv8l"} and runtime == "tflite":
+    is_32_bit = machine in {"armv7l", "armv8l"}
+    if is_32_bit and python != "3.11":
         return "on 32-bit ARM one is published for Python 3.11 alone: use Raspberry Pi OS Bookworm"
+    if is_32_bit or (runtime, system, python) == ("tflite", "Linux", "3.11"):
+        return "run  pip install tflite-runtime 'numpy<2'"
     return "run  pip install ai-edge-litert"
 
 
