@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import itertools
 import json
@@ -235,8 +236,10 @@ def _load(
         raise click.UsageError("--band LO HI wants the lower number first")
     if bool(labels) != bool(size):
         raise click.UsageError("--labels and --size belong together")
+    gc.disable()  # imports leave no garbage, and to look for it takes a twentieth of the start
     from aiart_edge.classifier import Classifier
 
+    gc.enable()
     if labels and size:
         first, second = labels.split(",")
         return Classifier.load_foreign(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -80,6 +79,8 @@ def as_json_lines(records: Iterable[Record]) -> Iterator[str]:
 
 def as_csv(records: Iterable[Record]) -> Iterator[str]:
     """Give a table with a line of names."""
+    import csv  # noqa: PLC0415  the other formats shall not wait for it
+
     line = io.StringIO()
     writer = csv.DictWriter(line, _FIELDS, lineterminator="\n")
     writer.writeheader()
