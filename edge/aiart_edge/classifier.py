@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from aiart_edge.decision import Verdict, calibrate, decide
-from aiart_edge.errors import ModelFileError
-from aiart_edge.image import Source, read_pixels
+from aiart_edge.decision import LABELS, DecisionRule, Label, Verdict, calibrate, decide, find_doubt
+from aiart_edge.errors import ModelFileError, PictureError
+from aiart_edge.files import EMBEDDED_MODEL
+from aiart_edge.image import InputRule, read_picture
 from aiart_edge.model_file import ModelDescription, read_model_file
-from aiart_edge.runtime import Network, load_network
+from aiart_edge.runtime import Scorer, load_network
 
-EMBEDDED_MODEL = Path(__file__).parent / "models" / "aiart-int8.tflite"
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from aiart_edge.image import Source
 
 
 @dataclass(frozen=True)
@@ -25,10 +31,14 @@ class Classification:
     Args:
         verdict: `ai`, `human` or `unsure`.
         p_ai: the calibrated probability that the picture was made by AI, 0 to 1.
+        label: the likelier of the two, `ai` or `human`, however unsure.
+        reason: why the picture cannot be judged, where that makes it `unsure`. Default none.
     """
 
     verdict: Verdict
     p_ai: float
+    label: Label
+    reason: str | None = None
 
 
 class Classifier:
@@ -37,22 +47,36 @@ class Classifier:
         with Classifier.load() as classifier:
             classifier.classify("picture.jpg").verdict
 
+    Several threads may use one classifier: each gets a copy of the network of its own.
+
     Args:
-        network: takes raw pixels, gives two scores.
+        open_network: gives a network, which takes raw pixels and gives two scores.
         description: the input rule and the decision rule that belong to it.
     """
 
-    def __init__(self, network: Network, description: ModelDescription) -> None:
-        self._network: Network | None = network
+    def __init__(self, open_network: Callable[[], Scorer], description: ModelDescription) -> None:
+        self._open_network: Callable[[], Scorer] | None = open_network
+        self._idle = [open_network()]
         self.description = description
 
     @classmethod
-    def load(cls, path: Path | str = EMBEDDED_MODEL, *, threads: int = 1) -> Classifier:
+    def load(
+        cls,
+        path: Path | str = EMBEDDED_MODEL,
+        *,
+        threads: int = 1,
+        runtime: str = "auto",
+        band: tuple[float, float] | None = None,
+    ) -> Classifier:
         """Load a model file.
 
         Args:
             path: of a file that `aiart-convert` wrote. Default: the embedded model.
             threads: of the runtime. Default 1.
+            runtime: `litert`, `tflite`, or `auto` for the first of them that is installed. Default
+                `auto`.
+            band: low and high, the calibrated p(ai) up to which a picture is `human` and from which
+                it is `ai`. Default: the model file's.
 
         Returns:
             A classifier; close it, or use it in a `with` statement.
@@ -60,19 +84,75 @@ class Classifier:
         Raises:
             ModelFileError: the file is missing, broken, altered or not one of ours.
             RuntimeUnavailable: no TFLite runtime that works is installed.
+            ValueError: an impossible band or an unknown runtime.
         """
         model = read_model_file(Path(path))
-        try:
-            network = load_network(model.network, threads=threads)
-        except ValueError as error:
-            raise ModelFileError(model.path, f"the runtime refuses the model ({error})") from error
-        return cls(network, model.description)
+        description = model.description
+        if band:
+            rule = replace(description.decision, low=band[0], high=band[1])
+            description = replace(description, decision=rule)
+
+        def open_network() -> Scorer:
+            try:
+                return load_network(model.network, threads=threads, runtime=runtime)
+            except ValueError as error:
+                problem = f"the runtime refuses the model ({error})"
+                raise ModelFileError(model.path, problem) from error
+
+        return cls(open_network, description)
+
+    @classmethod
+    def load_foreign(
+        cls,
+        path: Path | str,
+        *,
+        labels: tuple[str, str],
+        size: tuple[int, int],
+        threads: int = 1,
+        runtime: str = "auto",
+        band: tuple[float, float] = (0.5, 0.5),
+    ) -> Classifier:
+        """Load a .tflite file from elsewhere, which says nothing of itself.
+
+        It runs in a process of its own, which it may crash without harm. It must take raw pixels,
+        0 to 255, and give one score for each label.
+
+        Args:
+            path: the file.
+            labels: of its two scores, in their order: `ai` and `human`.
+            size: height and width of its pictures, in pixels.
+            threads: of the runtime. Default 1.
+            runtime: see `load`. Default `auto`.
+            band: see `load`. Default 0.5, 0.5: never unsure.
+
+        Returns:
+            A classifier; close it, or use it in a `with` statement.
+
+        Raises:
+            ModelFileError: the file is missing, or the runtime refuses it or dies of it.
+            RuntimeUnavailable: no TFLite runtime that works is installed.
+            ValueError: impossible labels, size or band.
+        """
+        from aiart_edge.isolated import IsolatedNetwork  # noqa: PLC0415  seldom needed
+
+        if sorted(labels) != sorted(LABELS):
+            raise ValueError(f"Expected the labels {LABELS} in any order. Received {labels}.")
+        rule = InputRule(*size)
+        description = ModelDescription(
+            Path(path).name, "unknown", rule, DecisionRule(low=band[0], high=band[1])
+        )
+
+        def open_network() -> Scorer:
+            reverse = labels != LABELS
+            return IsolatedNetwork(Path(path), rule, reverse, threads=threads, runtime=runtime)
+
+        return cls(open_network, description)
 
     def scores(self, source: Source) -> NDArray[np.float32]:
         """Give the network's own scores, before calibration.
 
         Args:
-            source: a file, or the bytes of one.
+            source: a picture, as `classify` takes it.
 
         Returns:
             float32 of shape [2], p(ai) and p(human).
@@ -80,29 +160,84 @@ class Classifier:
         Raises:
             PictureError: the picture cannot be read.
         """
-        if self._network is None:
-            raise ValueError("The classifier is closed.")
-        return self._network.scores(read_pixels(source, self.description.input))
+        return self._run(read_picture(source, self.description.input).pixels)
 
     def classify(self, source: Source) -> Classification:
         """Give the verdict on a picture.
 
         Args:
-            source: a file, or the bytes of one.
+            source: a file; the bytes of one; a binary file object, read from its start; a Pillow
+                image; or an array, uint8 of shape [height, width, 3], RGB, or [height, width].
 
         Returns:
             The verdict and the calibrated p(ai).
 
         Raises:
             PictureError: the picture cannot be read.
+            ValueError: an array of another type or shape, or a closed classifier.
         """
+        picture = read_picture(source, self.description.input)
         rule = self.description.decision
-        p_ai = float(calibrate(self.scores(source), rule.temperature))
-        return Classification(decide(p_ai, rule), p_ai)
+        p_ai = float(calibrate(self._run(picture.pixels), rule.temperature))
+        doubt = find_doubt(picture)
+        label = LABELS[0] if p_ai >= 0.5 else LABELS[1]  # noqa: PLR2004
+        return Classification("unsure" if doubt else decide(p_ai, rule), p_ai, label, doubt)
+
+    def classify_many(
+        self, sources: Iterable[Source], *, jobs: int | None = None
+    ) -> Iterator[Classification | PictureError]:
+        """Give the verdicts on many pictures, in their order, as they come.
+
+        A picture that cannot be read does not stop the others: its error is given, not raised.
+
+        Args:
+            sources: pictures, as `classify` takes them; read as they are needed.
+            jobs: how many pictures are worked on at once. Default: one for each core.
+
+        Yields:
+            For each picture its classification, or its error.
+        """
+        jobs = jobs or len(os.sched_getaffinity(0))
+        if jobs == 1:
+            yield from map(self._attempt, sources)
+            return
+        from concurrent.futures import Future, ThreadPoolExecutor  # noqa: PLC0415  not for one job
+
+        pending: deque[Future[Classification | PictureError]] = deque()
+        with ThreadPoolExecutor(jobs) as pool:
+            try:
+                for source in sources:
+                    pending.append(pool.submit(self._attempt, source))
+                    if len(pending) > 2 * jobs:
+                        yield pending.popleft().result()
+                while pending:
+                    yield pending.popleft().result()
+            finally:
+                pool.shutdown(cancel_futures=True)
 
     def close(self) -> None:
         """Free the network's memory."""
-        self._network = None
+        self._open_network = None
+        while self._idle:
+            self._idle.pop().close()
+
+    def _attempt(self, source: Source) -> Classification | PictureError:
+        try:
+            return self.classify(source)
+        except PictureError as error:
+            return error
+
+    def _run(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if self._open_network is None:
+            raise ValueError("The classifier is closed.")
+        try:
+            network = self._idle.pop()
+        except IndexError:  # the others are at work in other threads
+            network = self._open_network()
+        try:
+            return network.scores(pixels)
+        finally:
+            self._idle.append(network)
 
     def __enter__(self) -> Classifier:
         return self

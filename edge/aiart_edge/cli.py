@@ -2,48 +2,380 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
+import itertools
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiart_edge import __version__
-from aiart_edge.errors import SOME_INPUTS_FAILED, PictureError
-from aiart_edge.files import PATH
+from aiart_edge.errors import SOME_INPUTS_FAILED, PictureError, printable
+from aiart_edge.files import EMBEDDED_MODEL, PATH
 from aiart_edge.program import run, silenced
+
+if TYPE_CHECKING:
+    from aiart_edge.classifier import Classification, Classifier
+    from aiart_edge.inputs import Input
+    from aiart_edge.output import Record
+
+_A_FEW = 3  # pictures that need no progress bar
+
+_COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
+
+_SHARE = click.FloatRange(0, 1)
+
+
+def _read_size(
+    _context: click.Context, _option: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
+    """Read a side in pixels, or HEIGHTxWIDTH."""
+    if value is None:
+        return None
+    height, _, width = value.partition("x")
+    try:
+        size = int(height), int(width or height)
+    except ValueError:
+        size = (0, 0)
+    if min(size) < 1:
+        raise click.BadParameter(f"{value!r} is neither a side in pixels, 224, nor HEIGHTxWIDTH")
+    return size
+
+
+_MODEL = click.option(
+    "--model",
+    type=PATH,
+    default=EMBEDDED_MODEL,
+    show_default="the embedded model",
+    help="A file that aiart-convert wrote.",
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="For machines.")
+_RUNTIME = click.option(
+    "--runtime",
+    type=click.Choice(["auto", "tflite", "litert"]),
+    default="auto",
+    show_default=True,
+    help="auto takes LiteRT where both are installed.",
+)
+_THREADS = click.option(
+    "--threads",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Threads of the runtime, for one picture.",
+)
+
+
+def _classifier_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options from which `_load` makes a classifier."""
+    for option in reversed(
+        [
+            _MODEL,
+            click.option(
+                "--threshold",
+                type=_SHARE,
+                metavar="P",
+                help="From this p(ai) on it is ai, below human: never unsure of a number.",
+            ),
+            click.option(
+                "--band",
+                type=(_SHARE, _SHARE),
+                metavar="LO HI",
+                help="Unsure between these p(ai).  [default: the model's own]",
+            ),
+            click.option(
+                "--labels",
+                type=click.Choice(["ai,human", "human,ai"]),
+                help="The scores of a .tflite file from elsewhere; it runs in a process of its own "
+                "and gets raw pixels, 0 to 255.",
+            ),
+            click.option(
+                "--size",
+                callback=_read_size,
+                metavar="PIXELS|HxW",
+                help="The pictures of a .tflite file from elsewhere.",
+            ),
+            _THREADS,
+            _RUNTIME,
+        ]
+    ):
+        command = option(command)
+    return command
 
 
 @click.group()
 @click.version_option(__version__)
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Tell AI-made art from human art, with nothing but a TFLite runtime."""
+    ctx.color = False if os.environ.get("NO_COLOR") else None
+
+
+@main.command(epilog="Exit codes: 0 all done, 1 a failure, 2 wrong usage, 3 some pictures failed.")
+@click.argument("paths", nargs=-1, type=click.Path(readable=False, allow_dash=True))
+@click.option("-r", "--recursive", is_flag=True, help="Search the folders in folders, too.")
+@click.option(
+    "--from-file",
+    type=click.File("rb"),
+    metavar="LIST",
+    help="Also the pictures in this file, one a line, or as find -print0 writes them.",
+)
+@click.option("--text", "form", flag_value="text", default=True, hidden=True)
+@click.option("--json", "form", flag_value="json", help="One JSON array.")
+@click.option("--jsonl", "form", flag_value="jsonl", help="A JSON object a line, as they come.")
+@click.option("--csv", "form", flag_value="csv", help="A table with a line of names.")
+@click.option("-q", "--quiet", "form", flag_value="quiet", help="The verdict alone, a line each.")
+@click.option("--sort", type=click.Choice(["p_ai"]), help="The highest first.")
+@click.option("--only", type=click.Choice(["ai", "human", "unsure"]), help="Leave out the others.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Pictures to work on at once.  [default: one for each core]",
+)
+@_classifier_options
+def classify(
+    paths: tuple[str, ...],
+    recursive: bool,
+    from_file: Any,
+    form: str,
+    sort: str | None,
+    only: str | None,
+    jobs: int | None,
+    **options: Any,
+) -> None:
+    """Say of each picture whether it is ai, human or unsure, and the probability of ai.
+
+    PATHS are pictures, folders and patterns; - is a picture on standard input.
+
+    \b
+    Examples:
+      aiart-edge classify picture.jpg
+      aiart-edge classify --recursive --only ai --sort p_ai pictures/
+      find . -name '*.png' -print0 | aiart-edge classify --jsonl --from-file -
+    """
+    from aiart_edge.inputs import find_inputs, read_list
+    from aiart_edge.output import FORMATS, Record, select
+
+    if not paths and from_file is None:
+        raise click.UsageError("name a picture, a folder, or a list with --from-file")
+    names = [*paths, *(read_list(from_file.read()) if from_file else ())]
+    inputs = list(find_inputs(names, recursive=recursive))
+    done = failed = 0
+
+    def reported() -> Iterator[Record]:
+        nonlocal done, failed
+        with _progress(inputs) as passing:
+            for found, outcome in _outcomes(classifier, passing, jobs if len(inputs) > 1 else 1):
+                if isinstance(outcome, PictureError):
+                    outcome.show()
+                    failed += 1
+                else:
+                    done += 1
+                yield Record(found.path, classifier.description.name, outcome)
+
+    # A file name that is not UTF-8 leaves as it came; elsewhere it is escaped or replaced.
+    sys.stdout.reconfigure(errors="surrogateescape" if form == "csv" else "replace")  # type: ignore[union-attr]
+    with silenced(python_speaks=True), _load(**options) as classifier:
+        for text in FORMATS[form](select(reported(), only, by_p_ai=sort == "p_ai")):
+            click.echo(text, nl=False)
+    if failed:
+        raise click.exceptions.Exit(SOME_INPUTS_FAILED if done else 1)
+    if not done:
+        click.echo("No picture was found.", err=True)
+
+
+def _outcomes(
+    classifier: Classifier, inputs: Iterable[Input], jobs: int | None
+) -> Iterator[tuple[Input, Classification | PictureError]]:
+    """Classify what can be, without what a folder holds beside its pictures."""
+    from aiart_edge.inputs import STANDARD_INPUT, is_beside_the_point
+
+    inputs, ahead = itertools.tee(inputs)
+    sources = (
+        sys.stdin.buffer if found.path == STANDARD_INPUT else found.path
+        for found in ahead
+        if not found.error
+    )
+    outcomes = classifier.classify_many(sources, jobs=jobs)
+    for found in inputs:
+        outcome = found.error or next(outcomes)
+        if not (isinstance(outcome, PictureError) and is_beside_the_point(found, outcome)):
+            yield found, outcome
+
+
+def _progress(inputs: list[Input]) -> AbstractContextManager[Iterable[Input]]:
+    """Show a bar for more than a few, unless verdicts on the same terminal say how far it is."""
+    if len(inputs) > _A_FEW and sys.stderr.isatty() and not sys.stdout.isatty():
+        return click.progressbar(inputs, label="Classifying", file=sys.stderr)
+    return nullcontext(inputs)
+
+
+def _load(
+    model: Path,
+    threshold: float | None,
+    band: tuple[float, float] | None,
+    labels: str | None,
+    size: tuple[int, int] | None,
+    threads: int,
+    runtime: str,
+) -> Classifier:
+    if threshold is not None:
+        if band:
+            raise click.UsageError("--threshold and --band exclude each other")
+        band = (threshold, threshold)
+    if band and band[0] > band[1]:
+        raise click.UsageError("--band LO HI wants the lower number first")
+    if bool(labels) != bool(size):
+        raise click.UsageError("--labels and --size belong together")
+    gc.disable()  # imports leave no garbage, and to look for it takes a twentieth of the start
+    from aiart_edge.classifier import Classifier
+
+    gc.enable()
+    if labels and size:
+        first, second = labels.split(",")
+        return Classifier.load_foreign(
+            model,
+            labels=(first, second),
+            size=size,
+            threads=threads,
+            runtime=runtime,
+            band=band or (0.5, 0.5),
+        )
+    return Classifier.load(model, threads=threads, runtime=runtime, band=band)
 
 
 @main.command()
-@click.argument("pictures", nargs=-1, required=True, type=PATH)
-@click.option(
-    "--model",
-    type=PATH,
-    help="A file that aiart-convert wrote.  [default: the embedded model]",
-)
-def classify(pictures: tuple[Path, ...], model: Path | None) -> None:
-    """Print a verdict on each of PICTURES: ai, human or unsure, and the probability of ai."""
-    from aiart_edge.classifier import EMBEDDED_MODEL, Classifier
+@click.argument("model", type=PATH, default=EMBEDDED_MODEL)
+@_JSON
+def info(model: Path, as_json: bool) -> None:
+    """Show what MODEL says of itself, or the embedded model."""
+    from aiart_edge.model_file import read_model_file
 
-    failed = 0
+    file = read_model_file(model)
+    network = {"bytes": len(file.network), "sha256": hashlib.sha256(file.network).hexdigest()}
+    _print_document(
+        {"path": str(file.path), **asdict(file.description), "network": network}, as_json
+    )
+
+
+@main.command()
+@_MODEL
+@_RUNTIME
+@_JSON
+def doctor(model: Path, runtime: str, as_json: bool) -> None:
+    """Examine this device, its packages, the model file and the network's answers."""
+    from aiart_edge.doctor import examine
+
     with silenced():
-        classifier = Classifier.load(model or EMBEDDED_MODEL)
-    with classifier:
-        for picture in pictures:
-            try:
-                result = classifier.classify(picture)
-            except PictureError as error:
-                error.show()
-                failed += 1
-            else:
-                name = click.format_filename(picture)
-                click.echo(f"{result.verdict:6}  p(ai) {result.p_ai:.2f}  {name}")
-    if failed:
-        raise click.exceptions.Exit(1 if failed == len(pictures) else SOME_INPUTS_FAILED)
+        checks = list(examine(model, runtime))
+    if as_json:
+        click.echo(json.dumps([asdict(check) for check in checks], indent=1))
+    else:
+        for check in checks:
+            state = click.style(f"{check.state:7}", _COLOURS[check.state])
+            click.echo(f"{state}  {check.name:12}  {printable(check.found)}")
+            if check.remedy:
+                click.echo(f"{'':23}{printable(check.remedy)}")
+    if any(check.state == "failure" for check in checks):
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.argument("pictures", nargs=-1, type=click.Path(readable=False))
+@click.option("--count", type=click.IntRange(1), default=100, show_default=True)
+@_MODEL
+@_THREADS
+@_RUNTIME
+@_JSON
+def bench(
+    pictures: tuple[str, ...],
+    count: int,
+    model: Path,
+    threads: int,
+    runtime: str,
+    as_json: bool,
+) -> None:
+    """Measure on this device how long the start takes, then PICTURES, in turn.
+
+    Without PICTURES, a JPEG of 1024 x 768 pixels is drawn and measured.
+    """
+    from aiart_edge.bench import measure
+
+    with silenced():
+        report = measure(model, pictures, count=count, threads=threads, runtime=runtime)
+    _print_document(report, as_json)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--state",
+    type=PATH,
+    help="The file that remembers what was done.  [default: .aiart-edge-done in FOLDER]",
+)
+@click.option(
+    "--every",
+    type=click.FloatRange(0.01),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How often to look.",
+)
+@_classifier_options
+def watch(folder: Path, state: Path | None, every: float, **options: Any) -> None:
+    """Classify pictures as they arrive in FOLDER, a JSON line each, until SIGTERM or Ctrl-C.
+
+    A picture is taken when it is complete, and once, over restarts too.
+    """
+    from aiart_edge.output import as_json_lines
+    from aiart_edge.watch import STATE_FILE, Ledger, classify_arrivals
+
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    signal.signal(signal.SIGIO, signal.SIG_IGN)  # a lease of find_arrivals was broken: no matter
+    with (
+        silenced(python_speaks=True),
+        _load(**options) as classifier,
+        Ledger(state or folder / STATE_FILE) as ledger,
+    ):
+        records = classify_arrivals(classifier, folder, ledger, lambda: ended.wait(every))
+        for line in as_json_lines(records):
+            click.echo(line, nl=False)
+            if ended.is_set():
+                break
+
+
+def _print_document(document: Mapping[str, Any], as_json: bool) -> None:
+    from aiart_edge.output import as_table
+
+    text = json.dumps(document, indent=1) + "\n" if as_json else as_table(document)
+    click.echo(text, nl=False)
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes SHELL complete the options of aiart-edge.
+
+    \b
+    Examples:
+      aiart-edge completion bash > ~/.local/share/bash-completion/completions/aiart-edge
+      aiart-edge completion fish > ~/.config/fish/completions/aiart-edge.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind  # noqa: S101
+    click.echo(kind(main, {}, "aiart-edge", "_AIART_EDGE_COMPLETE").source())
 
 
 def program() -> None:

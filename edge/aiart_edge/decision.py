@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
-LABELS = ("ai", "human")  # the order of a network's two scores
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
+    from aiart_edge.image import Picture
+
+Label = Literal["ai", "human"]
 Verdict = Literal["ai", "human", "unsure"]
+
+LABELS: tuple[Label, Label] = ("ai", "human")  # the order of a network's two scores
+
+SHORTEST_SIDE = 64  # pixels; a smaller picture shows too little to judge it
 
 # An int8 network answers in steps of 1/256: a score is only known to within half a step.
 _SCORE_FLOOR = 1 / 512
@@ -68,3 +75,19 @@ def decide(p_ai: float, rule: DecisionRule) -> Verdict:
     if p_ai >= rule.high:
         return "ai"
     return "human" if p_ai <= rule.low else "unsure"
+
+
+def find_doubt(picture: Picture) -> str | None:
+    """Find what makes any verdict on a picture a guess.
+
+    Args:
+        picture: as the network sees it.
+
+    Returns:
+        A phrase; None where there is nothing.
+    """
+    if picture.shortest_side < SHORTEST_SIDE:
+        return f"its short side has {picture.shortest_side} pixels, below {SHORTEST_SIDE}"
+    if (picture.pixels == picture.pixels[0, 0, 0]).all():
+        return "it has one colour alone"
+    return None

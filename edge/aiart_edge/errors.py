@@ -2,6 +2,7 @@
 
     AiartError                 exit 1, one line: what, where, what to do next
     ├── PictureError           a picture cannot be read
+    │   └── NotAPicture        a file is empty, or of no format that Pillow knows
     ├── ModelFileError         a model file is missing, broken, altered or not ours
     ├── RuntimeUnavailable     no TFLite runtime that works is installed
     ├── MissingExtra           a command needs packages that the plain install leaves out
@@ -24,12 +25,25 @@ SOME_INPUTS_FAILED = 3  # the exit code where some inputs could not be read and 
 GATE_REFUSED = 4  # the exit code where a converted file is not good enough
 
 
+def printable(text: Path | str) -> str:
+    """Make a file name, or a text with one in it, safe to print on a terminal.
+
+    Args:
+        text: anything, also with line breaks, control characters and bytes that are not UTF-8.
+
+    Returns:
+        One line, with a question mark for what cannot be printed.
+    """
+    line = " ".join(click.format_filename(text).splitlines())
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
+
+
 class AiartError(click.ClickException):
     """The root of the tree; its message is one line for a person."""
 
     def format_message(self) -> str:
         """Return the message on one line, whatever a file name in it holds."""
-        return " ".join(self.message.splitlines())
+        return printable(self.message)
 
 
 class FileError(AiartError):
@@ -52,6 +66,10 @@ class FileError(AiartError):
 
 class PictureError(FileError):
     """A picture cannot be read."""
+
+
+class NotAPicture(PictureError):
+    """A file is empty, or of no format that Pillow knows."""
 
 
 class ModelFileError(FileError):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import click
 
 from aiart_edge.errors import OutputError
+
+EMBEDDED_MODEL = Path(__file__).parent / "models" / "aiart-int8.tflite"
 
 # A command opens its files itself: it says what is wrong with one, and goes on with the others.
 PATH = click.Path(readable=False, path_type=Path)
@@ -26,6 +27,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OutputError: it cannot be written; nothing is left behind.
     """
+    import tempfile  # noqa: PLC0415  who only reads shall not wait for it
+
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:

@@ -13,10 +13,14 @@ some 1e-6 apart, whatever the family.
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
-from aiart_edge.image import InputRule
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aiart_edge.image import InputRule
 
 KERNELS = ("xnnpack", "optimized", "reference")
 PICTURES = 8

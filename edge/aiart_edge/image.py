@@ -1,6 +1,6 @@
 """The pixel path: a picture's bytes to the pixels that a network sees.
 
-Training, calibration, evaluation, benchmarks and the device all call `read_pixels`; there is no
+Training, calibration, evaluation, benchmarks and the device all call `read_picture`; there is no
 other way from a file to a network in this project, so that a score never depends on the room it was
 made in.
 """
@@ -8,23 +8,39 @@ made in.
 from __future__ import annotations
 
 import io
+import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
-from aiart_edge.errors import PictureError
+from aiart_edge.errors import NotAPicture, PictureError
 
-Source = str | PathLike[str] | bytes
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Source = str | PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
 
 # Their decoders start other programs or depend on the platform.
 _REFUSED_FORMATS = frozenset({"EPS", "WMF"})
+
+# A picture is refused where reading it would take more memory than this: what is small in a file
+# may be huge when it is decoded.
+LARGEST_MEMORY = 400 << 20  # bytes
+_LARGEST_PIXELS = 178_000_000  # of a JPEG, which takes little memory but its time
+# What a pixel takes at the peak, measured by benchmarks/picture_memory.py.
+_BYTES_PER_PIXEL = {"AVIF": 12, "JPEG2000": 20, "WEBP": 18}
+_BYTES_PER_PIXEL_OF_DEEP_GREY = 13
+_BYTES_PER_PIXEL_OF_OTHERS = 9
+_LARGEST_STREAM = 128 << 20  # bytes; what cannot be rewound is read whole
+
+# A JPEG of any size, reduced while it is decoded, takes no more pixels than this.
+_LARGEST_REDUCED = 4_000_000
 
 _EXIF_ORIENTATION = 0x0112
 _UPRIGHT = {
@@ -69,11 +85,70 @@ class InputRule:
             )
 
 
-def read_pixels(source: Source, rule: InputRule) -> NDArray[np.uint8]:
+@dataclass(frozen=True)
+class Picture:
+    """A picture as a network sees it.
+
+    Args:
+        pixels: uint8 of shape [1, height, width, 3], RGB, 0 to 255.
+        shortest_side: of the picture as it was before, in pixels.
+    """
+
+    pixels: NDArray[np.uint8]
+    shortest_side: int
+
+
+def read_picture(source: Source, rule: InputRule) -> Picture:
     """Read a picture as the network wants it.
 
     Args:
-        source: a file, or the bytes of one, in any format that Pillow knows by its content.
+        source: a file; the bytes of one; a binary file object, read from its start; a Pillow image;
+            or an array, uint8 of shape [height, width, 3], RGB, or [height, width], grey. A file
+            may have any format that Pillow knows by its content.
+        rule: the network's.
+
+    Returns:
+        The pixels, and how small the picture was.
+
+    Raises:
+        PictureError: it cannot be read.
+        ValueError: an array of another type or shape.
+    """
+    image, shortest_side = _decode(source, reduced_side(rule))
+    return Picture(resize(image, rule), shortest_side)
+
+
+def reduced_side(rule: InputRule) -> int:
+    """Give the short side to which a JPEG may be reduced while it is decoded.
+
+    Args:
+        rule: the network's.
+
+    Returns:
+        Pixels: three times what the network wants. At twice, one p(ai) in thirty moves by more than
+        0.01, measured with the recipe `seed`.
+    """
+    return 3 * max(rule.height, rule.width)
+
+
+def resize(image: Image.Image, rule: InputRule) -> NDArray[np.uint8]:
+    """Bring a decoded picture to the size that the network wants.
+
+    Args:
+        image: of mode RGB.
+        rule: the network's.
+
+    Returns:
+        uint8 of shape [1, height, width, 3].
+    """
+    return np.asarray(_RESIZERS[rule.resize](image, rule), dtype=np.uint8)[np.newaxis]
+
+
+def read_pixels(source: Source, rule: InputRule) -> NDArray[np.uint8]:
+    """Read a picture's pixels alone; see `read_picture`.
+
+    Args:
+        source: the picture.
         rule: the network's.
 
     Returns:
@@ -82,18 +157,17 @@ def read_pixels(source: Source, rule: InputRule) -> NDArray[np.uint8]:
     Raises:
         PictureError: it cannot be read.
     """
-    # JPEG may reduce while it decodes, down to twice the size wanted: beyond that it would show.
-    image = decode(source, at_least=2 * max(rule.height, rule.width))
-    return np.asarray(_RESIZERS[rule.resize](image, rule), dtype=np.uint8)[np.newaxis]
+    return read_picture(source, rule).pixels
 
 
 def decode(source: Source, *, at_least: int = 0) -> Image.Image:
     """Decode a picture to upright RGB, transparency on white, the first frame of an animation.
 
     Args:
-        source: a file, or the bytes of one.
+        source: as `read_picture` takes it.
         at_least: a short side, in pixels, below which a big JPEG must not be reduced while it is
-            decoded. Default 0: no reduction.
+            decoded, unless it is so thin that it would not fit into memory. Default 0: no
+            reduction.
 
     Returns:
         An image of mode RGB.
@@ -101,34 +175,119 @@ def decode(source: Source, *, at_least: int = 0) -> Image.Image:
     Raises:
         PictureError: it cannot be read.
     """
-    name = "<bytes>" if isinstance(source, bytes) else Path(source)
+    return _decode(source, at_least)[0]
+
+
+def _decode(source: Source, at_least: int) -> tuple[Image.Image, int]:
+    """Decode a picture; give its shortest side before any reduction, too."""
+    if isinstance(source, np.ndarray):
+        source = _from_array(source)
     try:
-        with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as stream:
-            if not stream.read(1):
-                raise PictureError(name, "the file is empty")
-            stream.seek(0)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # a picture is read or refused, nothing between
-                return _decode_stream(stream, at_least)
-    except PictureError:
-        raise
+        with _WITHOUT_WARNINGS:  # a picture is read or refused, nothing between
+            if isinstance(source, Image.Image):
+                return _to_rgb(_turn_upright(source)), min(source.size)
+            if isinstance(source, str | PathLike):
+                with Path(source).open("rb") as file:
+                    return _decode_stream(file, at_least)
+            stream = io.BytesIO(source) if isinstance(source, bytes) else source
+            return _decode_stream(stream, at_least)
+    except NotAPicture as error:
+        raise NotAPicture(_name(source), error.problem) from error
     except UnidentifiedImageError as error:
-        raise PictureError(name, "not a picture in a format that Pillow knows") from error
+        problem = "not a picture in a format that Pillow knows"
+        raise NotAPicture(_name(source), problem) from error
     except Exception as error:  # a broken file makes a decoder raise anything
-        problem = getattr(error, "strerror", None) or error
-        raise PictureError(name, f"cannot be read ({problem})") from error
+        problem = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise PictureError(_name(source), f"cannot be read ({problem})") from error
 
 
-def _decode_stream(stream: BinaryIO, at_least: int) -> Image.Image:
-    image = Image.open(stream)
+def _name(source: Source) -> Path | str:
+    if isinstance(source, str | PathLike):
+        return Path(source)
+    kind = type(source).__name__.lower()
+    return f"<{getattr(source, 'name', None) or kind}>"
+
+
+def _from_array(array: NDArray[np.uint8]) -> Image.Image:
+    is_picture = array.ndim in {2, 3} and array.shape[2:] in {(), (3,)} and array.size
+    if array.dtype != np.uint8 or not is_picture:
+        raise ValueError(
+            "Expected an array of uint8 and shape [height, width, 3] or [height, width]. "
+            f"Received {array.dtype} and {list(array.shape)}."
+        )
+    return Image.fromarray(array)
+
+
+def _decode_stream(stream: BinaryIO, at_least: int) -> tuple[Image.Image, int]:
+    image = _open(stream)
     if image.format in _REFUSED_FORMATS:
         raise ValueError(
             f"{image.format} files are refused, since reading them runs other programs"
         )
+    width, height = image.size
+    if width * height > _LARGEST_PIXELS:
+        raise ValueError(f"{width} x {height} pixels are more than {_LARGEST_PIXELS:,}")
     if at_least:
-        image.draft(None, (at_least, at_least))
+        _reduce(image, at_least)
+    if (need := _memory(image, width * height)) > LARGEST_MEMORY:
+        raise ValueError(
+            f"{width} x {height} pixels of {image.format} would take {need >> 20} MB of memory, "
+            f"and the limit is {LARGEST_MEMORY >> 20}: make it smaller"
+        )
     image.load()
-    return _to_rgb(_turn_upright(image))
+    return _to_rgb(_turn_upright(image)), min(width, height)
+
+
+def _open(stream: BinaryIO) -> Image.Image:
+    if not stream.seekable():  # a pipe
+        content = stream.read(_LARGEST_STREAM + 1)
+        if len(content) > _LARGEST_STREAM:
+            raise ValueError(f"it does not end within {_LARGEST_STREAM >> 20} MB")
+        stream = io.BytesIO(content)
+    stream.seek(0)
+    start = stream.read(3)
+    if not start:
+        raise NotAPicture("", "the file is empty")
+    stream.seek(0)
+    if start == b"\xff\xd8\xff":  # Image.open would load the plugins of four other formats first
+        return JpegImagePlugin.jpeg_factory(stream)
+    return Image.open(stream)
+
+
+def _reduce(image: Image.Image, at_least: int) -> None:
+    """Have a JPEG reduced while it is decoded; other formats cannot."""
+    width, height = image.size
+    scale = next((scale for scale in (8, 4, 2) if min(width, height) >= scale * at_least), 1)
+    while scale < 8 and width * height > _LARGEST_REDUCED * scale**2:  # noqa: PLR2004
+        scale *= 2
+    image.draft(None, (max(1, width // scale), max(1, height // scale)))
+
+
+def _memory(image: Image.Image, pixels: int) -> int:
+    """Estimate how many bytes it will take at most to read a picture."""
+    per_pixel = _BYTES_PER_PIXEL.get(image.format or "", _BYTES_PER_PIXEL_OF_OTHERS)
+    if _is_deep_grey(image):
+        per_pixel = _BYTES_PER_PIXEL_OF_DEEP_GREY
+    need = image.width * image.height * per_pixel
+    if isinstance(image, JpegImagePlugin.JpegImageFile) and not _has_one_scan(image):
+        # All the coefficients are kept, 2 bytes each, whatever comes out.
+        samples = [horizontal * vertical for _, horizontal, vertical, _ in image.layer]
+        need += 2 * pixels * sum(samples) // max(samples)
+    return need
+
+
+def _has_one_scan(image: JpegImagePlugin.JpegImageFile) -> bool:
+    """Say whether the first scan of a JPEG is the whole picture: it can then be read in rows."""
+    if image.info.get("progressive"):
+        return False
+    stream: Any = image.fp
+    stream.seek(2)
+    while len(marker := stream.read(2)) == 2 and marker[0] == 0xFF:  # noqa: PLR2004
+        length = int.from_bytes(stream.read(2), "big")
+        if marker == b"\xff\xda":
+            return bool(stream.read(1) == bytes([image.layers]))
+        stream.seek(max(0, length - 2), io.SEEK_CUR)
+    return False
 
 
 def _turn_upright(image: Image.Image) -> Image.Image:
@@ -140,18 +299,50 @@ def _turn_upright(image: Image.Image) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
+    if _is_deep_grey(image):
         return _deep_grey_to_8_bit(image).convert("RGB")
     if image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info:
-        picture = image.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
+        picture = image if image.mode == "RGBA" else image.convert("RGBA")
+        white = Image.new("RGB", picture.size, "white")
+        white.paste(picture, mask=picture)
+        return white
     return image.convert("RGB")
+
+
+def _is_deep_grey(image: Image.Image) -> bool:
+    return image.mode.startswith("I") or image.mode == "F"
 
 
 def _deep_grey_to_8_bit(image: Image.Image) -> Image.Image:
     """Scale 16-bit, 32-bit and float grey, which Pillow's own conversion clips at 255."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float64)).clip(min=0)
+    values = np.nan_to_num(np.asarray(image).astype(np.float32), copy=False)
+    values = values.clip(min=0, out=values)
     whites = (1, 255, 65535) if image.mode == "F" else (65535,)
     white = next((white for white in whites if values.max() <= white), values.max())
-    return Image.fromarray((values * (255 / white)).round().astype(np.uint8))
+    values *= 255 / white
+    return Image.fromarray(values.round(out=values).astype(np.uint8))
+
+
+class _WithoutWarnings:
+    """Ignore warnings while any thread is inside; `warnings.catch_warnings` alone mixes them up."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._filters.__exit__(None, None, None)
+
+
+_WITHOUT_WARNINGS = _WithoutWarnings()

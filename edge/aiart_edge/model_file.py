@@ -154,7 +154,9 @@ def _read_document(path: Path, content: bytes) -> dict[str, Any]:
             document = json.loads(archive.read(DESCRIPTION_FILE))
     except Exception as error:  # a damaged archive makes zipfile raise anything
         raise ModelFileError(
-            path, "not a model that aiart-convert wrote, or cut short: convert or download it again"
+            path,
+            "not a model that aiart-convert wrote, or cut short: convert or download it again; a "
+            "network from elsewhere needs --labels and --size",
         ) from error
     if not isinstance(document, dict):
         raise ModelFileError(path, f"the model's {DESCRIPTION_FILE} is not an object")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -11,18 +12,27 @@ import click
 
 from aiart_edge.errors import OutputError
 
+INTERRUPTED = 130  # the exit code after Ctrl-C, as shells have it
+
 
 def run(command: click.Command) -> None:
     """Run a command as the program that the user started.
 
-    click turns its own exceptions, and so ours, into one line; what it lets through is an OSError,
-    of which only one is left: standard output cannot be written, as on a full disk.
+    click turns its own exceptions, and so ours, into one line, and ends quietly where nobody reads
+    on, as before `| head`. What it lets through is an OSError, of which only one is left: standard
+    output cannot be written, as on a full disk.
 
     Args:
         command: of a room.
     """
     try:
-        command()
+        sys.exit(command.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("Aborted!", err=True)
+        sys.exit(INTERRUPTED)
     except OSError as error:
         # What is still buffered must go somewhere, or the interpreter complains once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -32,25 +42,33 @@ def run(command: click.Command) -> None:
 
 
 @contextmanager
-def silenced() -> Iterator[None]:
-    """Silence what C++ code writes to standard error, for the commands.
+def silenced(*, python_speaks: bool = False) -> Iterator[None]:
+    """Silence what C and C++ code writes to standard error, for the commands.
 
-    TFLite reports every delegate that it creates, TensorFlow every CPU feature that it misses, and
-    neither has a switch for all of it. Python's exceptions pass through.
+    TFLite reports every delegate that it creates, TensorFlow every CPU feature that it misses,
+    libtiff all that it finds odd in a file, and none has a switch for all of it. Python's
+    exceptions pass through.
+
+    Args:
+        python_speaks: what Python code writes is let through, too. Default false.
 
     Yields:
         Nothing.
     """
-    if sys.stderr is None:  # the user closed it
+    stream = sys.stderr
+    if stream is None:  # the user closed it
         yield
         return
-    sys.stderr.flush()
+    stream.flush()
     kept = os.dup(2)
     try:
         with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
             os.dup2(nowhere.fileno(), 2)
+        if python_speaks and isinstance(stream, io.TextIOWrapper) and stream is sys.__stderr__:
+            sys.stderr = open(kept, "w", 1, stream.encoding, stream.errors, closefd=False)  # noqa: SIM115
         yield
     finally:
         sys.stderr.flush()
+        sys.stderr = stream
         os.dup2(kept, 2)
         os.close(kept)

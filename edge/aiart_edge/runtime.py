@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiart_edge.decision import LABELS
 from aiart_edge.errors import RuntimeUnavailable
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 # In order of preference: LiteRT's int8 kernels need 2 to 4 times fewer instructions on ARM.
-_RUNTIMES = ("ai_edge_litert", "tflite_runtime")
+RUNTIMES = {"litert": "ai_edge_litert", "tflite": "tflite_runtime"}
+WHEELS = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
+
+
+class Scorer(Protocol):
+    """A network, whichever process it runs in."""
+
+    def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]: ...  # noqa: D102
+    def close(self) -> None: ...  # noqa: D102
 
 
 class Interpreter(Protocol):
@@ -30,7 +41,7 @@ class Interpreter(Protocol):
 
 
 class Network:
-    """A TFLite network, loaded.
+    """A TFLite network, loaded; for one thread at a time.
 
     The tensor contract: one input, [batch, height, width, 3], float32 or quantised, in units of raw
     pixels (0 to 255); one output, [batch, 2], float32 or quantised, p(ai) and p(human).
@@ -66,13 +77,18 @@ class Network:
         scores: NDArray[np.float32] = output[0]
         return scores
 
+    def close(self) -> None:
+        """Free the memory."""
+        del self._interpreter
 
-def load_network(content: bytes, *, threads: int = 1) -> Network:
-    """Load a network into the best runtime that is installed.
+
+def load_network(content: bytes, *, threads: int = 1, runtime: str = "auto") -> Network:
+    """Load a network into a runtime.
 
     Args:
         content: a TFLite flatbuffer; verify it first (see `model_file`).
         threads: of the runtime. Default 1.
+        runtime: one of `RUNTIMES`, or `auto` for the first that is installed. Default `auto`.
 
     Returns:
         The network, ready to run.
@@ -81,20 +97,83 @@ def load_network(content: bytes, *, threads: int = 1) -> Network:
         RuntimeUnavailable: no runtime is installed, or the one that is cannot work here.
         ValueError: the runtime refuses the network, or it does not keep the tensor contract.
     """
-    interpreter = importlib.import_module(f"{_find_runtime()}.interpreter").Interpreter
+    interpreter = import_interpreter(find_runtime(runtime))
     return Network(interpreter(model_content=content, num_threads=threads))
 
 
-def _find_runtime() -> str:
-    found = next((name for name in _RUNTIMES if importlib.util.find_spec(name)), None)
+def import_interpreter(runtime: str) -> Callable[..., Interpreter]:
+    """Import a runtime.
+
+    Args:
+        runtime: one of `RUNTIMES`.
+
+    Returns:
+        Its `Interpreter`.
+
+    Raises:
+        RuntimeUnavailable: it cannot be imported here.
+    """
+    try:
+        module = importlib.import_module(f"{RUNTIMES[runtime]}.interpreter")
+    except ImportError as error:
+        problem = f"{WHEELS[runtime]} is installed and cannot be loaded ({error})"
+        raise RuntimeUnavailable(f"{problem}: {_how_to_install(runtime)}") from error
+    interpreter: Callable[..., Interpreter] = module.Interpreter
+    return interpreter
+
+
+def find_runtime(wanted: str = "auto") -> str:
+    """Find a runtime that is installed and can work here, without loading it.
+
+    Args:
+        wanted: one of `RUNTIMES`, or `auto` for the first that is installed. Default `auto`.
+
+    Returns:
+        One of `RUNTIMES`.
+
+    Raises:
+        RuntimeUnavailable: there is none.
+        ValueError: an unknown name.
+    """
+    names = list(RUNTIMES) if wanted == "auto" else [wanted]
+    if unknown := set(names) - RUNTIMES.keys():
+        raise ValueError(f"Expected auto or one of {list(RUNTIMES)}. Received {unknown.pop()!r}.")
+    found = next((name for name in names if importlib.util.find_spec(RUNTIMES[name])), None)
     if found is None:
-        raise RuntimeUnavailable(
-            "no TFLite runtime is installed: run  pip install tflite-runtime  (Python 3.11)  or  "
-            "pip install ai-edge-litert  (any other)"
-        )
-    if found == "tflite_runtime":
+        what = "no TFLite runtime" if wanted == "auto" else WHEELS[wanted]
+        verb = "is installed" if wanted == "auto" else "is not installed"
+        raise RuntimeUnavailable(f"{what} {verb}: {_how_to_install(names[-1])}")
+    if found == "tflite":
         _check_tflite_runtime_works()
     return found
+
+
+def kernels_of(runtime: str) -> str:
+    """Say which kernels a runtime uses on this machine.
+
+    Args:
+        runtime: one of `RUNTIMES`.
+
+    Returns:
+        One of `golden.KERNELS`.
+    """
+    if runtime == "litert":
+        return "xnnpack"
+    return "optimized" if os.uname().machine in {"x86_64", "i686"} else "reference"
+
+
+def _how_to_install(runtime: str) -> str:
+    """Say how to get this runtime, or on a Python without it the other."""
+    system, *_, machine = os.uname()
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if machine == "armv6l":
+        return "none is published for ARMv6; a Raspberry Pi 2 or later, or a Zero 2, has one"
+    is_32_bit = machine in {"armv7l", "armv8l"}
+    if is_32_bit and python != "3.11":
+        return "on 32-bit ARM one is published for Python 3.11 alone: use Raspberry Pi OS Bookworm"
+    if is_32_bit or (runtime, system, python) == ("tflite", "Linux", "3.11"):
+        return "run  pip install tflite-runtime 'numpy<2'"
+    return "run  pip install ai-edge-litert"
 
 
 def _check_tflite_runtime_works() -> None:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import aiart_edge
-from aiart_edge import Classifier, DecisionRule, InputRule, ModelDescription, ModelFileError
+from aiart_edge import (
+    Classifier,
+    DecisionRule,
+    InputRule,
+    ModelDescription,
+    ModelFileError,
+    PictureError,
+)
+from aiart_edge.image import decode
 from aiart_edge.model_file import write_model_file
 
 SAMPLES = sorted((Path(__file__).parents[2] / "samples").glob("*.jpg"))
@@ -25,6 +39,80 @@ def test_the_embedded_model_gives_a_verdict_on_each_sample() -> None:
 def test_a_file_and_its_bytes_get_the_same_answer() -> None:
     with Classifier.load() as classifier:
         assert classifier.classify(SAMPLES[0]) == classifier.classify(SAMPLES[0].read_bytes())
+
+
+def test_every_form_of_a_picture_gets_the_same_answer() -> None:
+    with Classifier.load() as classifier, Image.open(SAMPLES[0]) as image:
+        expected = classifier.classify(str(SAMPLES[0]))
+        assert classifier.classify(io.BytesIO(SAMPLES[0].read_bytes())) == expected
+        with SAMPLES[0].open("rb") as file:
+            assert classifier.classify(file) == expected
+        decoded = decode(SAMPLES[0])
+        of_image, of_array = classifier.classify(image), classifier.classify(np.asarray(decoded))
+        assert of_image == of_array
+        assert of_image.p_ai == pytest.approx(expected.p_ai, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((9, 9, 3)),
+        np.zeros((9, 9, 4), np.uint8),
+        np.zeros((9,), np.uint8),
+        np.zeros((0, 9), np.uint8),
+    ],
+)
+def test_an_array_of_another_type_or_shape_is_refused(array: np.ndarray) -> None:
+    with Classifier.load() as classifier, pytest.raises(ValueError, match="Expected an array"):
+        classifier.classify(array)
+
+
+def test_many_pictures_come_in_their_order_with_errors_among_them(art: Path) -> None:
+    paths = sorted(art.rglob("*.*"))
+    paths.insert(7, art / "missing.jpg")
+    with Classifier.load() as classifier:
+        results = list(classifier.classify_many(paths, jobs=4))
+        error = results.pop(7)
+        assert isinstance(error, PictureError)
+        assert error.path == paths.pop(7)
+        assert results == [classifier.classify(path) for path in paths]
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_many_pictures_are_read_as_they_are_needed(jobs: int) -> None:
+    read = []
+
+    def endless() -> Iterator[Path]:
+        while True:
+            read.append(SAMPLES[0])
+            yield SAMPLES[0]
+
+    with Classifier.load() as classifier:
+        results = classifier.classify_many(endless(), jobs=jobs)
+        next(results)
+        results.close()
+    assert len(read) <= 2 * jobs + 1
+
+
+def test_threads_share_a_classifier(art: Path) -> None:
+    paths = sorted(art.rglob("*.*"))
+    with Classifier.load() as classifier:
+        expected = [classifier.classify(path) for path in paths]
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(classifier.classify, paths)) == expected
+
+
+def test_a_classification_cannot_be_changed_and_names_the_likelier_label() -> None:
+    with Classifier.load(band=(0, 1)) as classifier:
+        result = classifier.classify(SAMPLES[0])
+    assert (result.verdict, result.label) == ("unsure", "human")
+    with pytest.raises(FrozenInstanceError):
+        result.p_ai = 1.0
+
+
+def test_an_impossible_band_is_refused() -> None:
+    with pytest.raises(ValueError, match="Expected 0 <= low <= high"):
+        Classifier.load(band=(0.9, 0.1))
 
 
 def test_a_closed_classifier_says_so() -> None:

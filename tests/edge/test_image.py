@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
+import subprocess
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from aiart_edge import InputRule, PictureError
-from aiart_edge.image import decode, read_pixels
+from aiart_edge.image import decode, read_picture, read_pixels
 
 RULE = InputRule(40, 60)
 COLOUR = (200, 100, 50)
@@ -157,3 +162,75 @@ def test_every_odd_file_of_the_real_data_is_read(shared_data: Path) -> None:
     assert len(files) == 25
     for path in files:
         assert read_pixels(path, RULE).shape == (1, 40, 60, 3)
+
+
+def test_five_thousand_mutants_of_every_format_harm_nothing() -> None:
+    command = [sys.executable, str(Path(__file__).with_name("mutants.py")), "5000"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("5000 mutants of ")
+
+
+def header_only_jpeg(width: int, height: int, *, frame: int, in_scan: int) -> bytes:
+    """A JPEG of this size with three components, whose first scan has some and no data at all."""
+    content = bytearray(encode(Image.new("RGB", (16, 16)), "JPEG"))
+    start = content.index(b"\xff\xc0")
+    content[start : start + 2] = bytes([0xFF, frame])
+    content[start + 5 : start + 9] = struct.pack(">HH", height, width)
+    scan = content.index(b"\xff\xda")
+    parts = b"".join(bytes([number + 1, 0]) for number in range(in_scan))
+    header = struct.pack(">HB", 6 + len(parts), in_scan) + parts + b"\0\x3f\0"
+    return bytes(content[: scan + 2]) + header
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (encode(Image.new("1", (12_000, 12_000)), "PNG"), "MB of memory, and the limit is 400"),
+        (encode(Image.new("L", (12_000, 12_000)), "TIFF", compression="tiff_deflate"), "limit is"),
+        (header_only_jpeg(12_000, 12_000, frame=0xC2, in_scan=3), "limit is"),  # progressive
+        (header_only_jpeg(13_000, 13_000, frame=0xC0, in_scan=1), "limit is"),  # in several scans
+        (header_only_jpeg(30_000, 30_000, frame=0xC0, in_scan=3), "are more than 178,000,000"),
+    ],
+)
+def test_what_is_small_in_a_file_and_huge_in_memory_is_refused(
+    content: bytes, problem: str
+) -> None:
+    with pytest.raises(PictureError, match=problem):
+        read_pixels(content, RULE)
+
+
+def test_a_sequential_jpeg_of_a_hundred_megapixels_is_read() -> None:
+    content = header_only_jpeg(12_500, 8_000, frame=0xC0, in_scan=3)
+    with pytest.raises(PictureError, match="truncated"):  # the limits let it pass
+        read_pixels(content, RULE)
+
+
+def test_a_thin_jpeg_is_reduced_until_it_fits_into_memory() -> None:
+    content = encode(Image.linear_gradient("L").resize((65_000, 100)), "JPEG")
+    assert decode(content, at_least=80).size == (65_000 // 2, 50)
+
+
+def test_warnings_are_back_when_threads_have_read_pictures() -> None:
+    content = encode(Image.new("P", (40, 40)), "PNG", transparency=b"\0\1")
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        assert len(list(pool.map(decode, [content] * 200))) == 200
+    assert warnings.filters == before
+
+
+def test_the_shortest_side_is_known_before_a_jpeg_is_reduced() -> None:
+    content = encode(Image.new("RGB", (1600, 1200)), "JPEG")
+    assert read_picture(content, RULE).shortest_side == 1200
+
+
+def test_what_does_not_end_is_refused() -> None:
+    class Endless(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: bytearray) -> int:
+            return len(buffer)
+
+    with pytest.raises(PictureError, match="does not end within 128 MB"):
+        decode(io.BufferedReader(Endless()))
