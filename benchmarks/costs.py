@@ -19,9 +19,8 @@ from pathlib import Path
 import click
 from packaging.requirements import Requirement
 
-from aiart_edge.classifier import EMBEDDED_MODEL
 from aiart_edge.errors import AiartError, DataError
-from aiart_edge.files import PATH, write_atomically
+from aiart_edge.files import EMBEDDED_MODEL, PATH, write_atomically
 from aiart_edge.program import run
 
 RECORDED = Path(__file__).parent / "costs.json"

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -141,7 +142,7 @@ def cold_processes(times: int, compiled: Path) -> tuple[float, float]:
     def run(command: list[str]) -> None:
         subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=True)  # noqa: S603
 
-    rounds = [[seconds(lambda c=command: run(c)) for command in commands] for _ in range(times + 1)]
+    rounds = [[seconds(partial(run, command)) for command in commands] for _ in range(times + 1)]
     ours, bare = map(min, zip(*rounds[1:], strict=True))
     return ours, bare
 
@@ -163,8 +164,8 @@ def overhead(
     rounds = [
         [
             (
-                seconds(lambda p=path: classifier.classify(p)),
-                seconds(lambda p=path: network.p_ai(p, rule, reduce=True)),
+                seconds(partial(classifier.classify, path)),
+                seconds(partial(network.p_ai, path, rule, reduce=True)),
             )
             for path in pictures
         ]

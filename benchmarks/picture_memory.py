@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,7 +47,7 @@ class Case:
     size: tuple[int, int]
     kind: str
     mode: str = "RGB"
-    options: dict[str, object] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 _SMALL, _BIG = (3_000, 2_000), (6_000, 4_000)  # 6 and 24 megapixels

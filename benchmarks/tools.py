@@ -6,6 +6,7 @@ What a function returns is p(ai), so that the calls that are timed are the calls
 from __future__ import annotations
 
 import importlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,12 +67,16 @@ def open_tool(variant: Variant, path: Path | None) -> Opened:
 
 def _open_aiart(variant: Variant, path: Path) -> Opened:
     model = read_model_file(path)
-    network = Network(_interpreter(variant, model_content=model.network))
-    classifier = Classifier(network, model.description)
+
+    def open_network() -> Network:
+        return Network(_interpreter(variant, model_content=model.network))
+
+    network, classifier = open_network(), Classifier(open_network, model.description)
     return Opened(
         rule=model.description.input,
         picture=lambda picture: classifier.classify(picture).p_ai,
         invoke=lambda pixels: float(network.scores(pixels)[0]),
+        batch=lambda pictures: deque(classifier.classify_many(pictures), maxlen=0).clear(),
     )
 
 

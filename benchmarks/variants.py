@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiart_edge.classifier import EMBEDDED_MODEL
+from aiart_edge.files import EMBEDDED_MODEL
 
 SUITES = ("invoke", "picture", "cold", "batch")
 PRECISIONS = ("float32", "float16", "dynamic", "int8", "int16x8")

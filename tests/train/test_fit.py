@@ -46,7 +46,7 @@ RECIPE = {
     "--label-smoothing": "0.1",
     "--balance": "class",
     "--averaging": "0.9",
-    "--patience": "2",
+    "--patience": "3",
     "--zoom": "0.2",
     "--jpeg": "0.5",
 }

@@ -6,7 +6,7 @@ import math
 import os
 import tempfile
 import weakref
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -116,7 +116,7 @@ def _weigh(rows: Sequence[SplitRow], balance: str) -> NDArray[np.float32]:
         return np.ones(len(rows), dtype=np.float32)
     sizes = Counter((row.label, row.source) for row in rows)
     weights = [sizes[row.label, row.source] ** -0.5 if balance == "source" else 1.0 for row in rows]
-    totals = dict.fromkeys(LABELS, 0.0)
+    totals: defaultdict[str, float] = defaultdict(float)
     for row, weight in zip(rows, weights, strict=True):
         totals[row.label] += weight
     share = len(rows) / len(LABELS)
