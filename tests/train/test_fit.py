@@ -299,11 +299,12 @@ def test_a_broken_checkpoint_is_refused(content: bytes | None, tmp_path: Path) -
         read_checkpoint(path)
 
 
+@pytest.mark.parametrize("kind", ["variables", "kept"])
 def test_a_checkpoint_of_another_network_is_refused(
-    art: Path, rows: tuple[SplitRow, ...], tmp_path: Path
+    kind: str, art: Path, rows: tuple[SplitRow, ...], tmp_path: Path
 ) -> None:
     path = tmp_path / "checkpoint.npz"
-    write_checkpoint(path, Checkpoint(variables=[np.zeros(1)]))
+    write_checkpoint(path, Checkpoint(**{kind: [np.zeros(1)]}))
     with pytest.raises(RunFolderError, match="the checkpoint is of another network"):
         fit(SMALL, art, rows, seed=0, checkpoint=path)
 

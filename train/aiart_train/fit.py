@@ -92,6 +92,10 @@ def fit(
             state = read_checkpoint(checkpoint)
         else:
             state = _begin(model, recipe, batches, held_out, listener)
+            if checkpoint and recipe.head_views:
+                write_checkpoint(checkpoint, state)
+        if state.kept:
+            _restore(model.variables, state.kept, checkpoint)
         if recipe.epochs:
             with scope():
                 _prepare(model, recipe, first, len(batches))
@@ -108,7 +112,7 @@ def fit(
                 verbose=0,
             )
             state = keeper.state
-    _assign(model.variables, state.kept)
+    _restore(model.variables, state.kept, checkpoint)
     return _copy(model), state.history
 
 
@@ -165,7 +169,7 @@ def _begin(
     on_validation = fitted.evaluate(held_out, verbose=0, return_dict=True)
     figures |= {f"val_{name}": value for name, value in on_validation.items()}
     figures = {name: float(value) for name, value in figures.items()}
-    model.set_weights(fitted.get_weights())
+    model.set_weights(fitted.get_weights())  # and leave the random state as it was
     listener.on_epoch(1, figures)
     return Checkpoint().after_epoch(figures, _values(model.variables), always=True)
 
@@ -226,14 +230,8 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
     def set_model(self, model: keras.Model) -> None:
         """Put a broken training's weights where they were; Keras calls this."""
         super().set_model(model)
-        if not self.state.variables:
-            return
-        try:
-            _assign(self._variables(), self.state.variables)
-        except ValueError as error:
-            raise RunFolderError(
-                str(self._path), "the checkpoint is of another network: train from the start"
-            ) from error
+        if self.state.variables:
+            _restore(self._variables(), self.state.variables, self._path)
 
     def on_epoch_begin(self, epoch: int, logs: object = None) -> None:  # noqa: ARG002
         """Write the checkpoint, and draw the epoch's order."""
@@ -268,6 +266,11 @@ def _values(variables: Sequence[Any]) -> list[Any]:
     return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
 
-def _assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+def _restore(variables: Sequence[Any], values: Sequence[Any], checkpoint: Path | None) -> None:
+    try:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+    except ValueError as error:
+        raise RunFolderError(
+            str(checkpoint), "the checkpoint is of another network: train from the start"
+        ) from error
