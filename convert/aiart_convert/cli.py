@@ -248,10 +248,12 @@ def _tell(what: str) -> None:
 
 
 def _offer(context: click.Context, remedy: Remedy, runtime: str) -> None:
-    losses = ", ".join(f"{'/'.join(one.layers)} {one.loss:.0%}" for one in remedy.losses)
+    losses = ", ".join(f"{one.layers[0]} {one.loss:.0%}" for one in remedy.losses)
     click.echo(f"  int8 hurts these layers most, by this share of their output: {losses}", err=True)
     if not remedy.keep_float:
-        click.echo("  keeping layers in float32 does not help: use another precision", err=True)
+        click.echo(
+            "  no few of them are to blame: float16 is no larger than what would pass", err=True
+        )
         return
     words = ["aiart-convert"]
     for option in context.command.params:

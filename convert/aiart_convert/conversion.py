@@ -35,6 +35,7 @@ from aiart_train.evaluate import predict, targets
 from aiart_train.split import SplitRow, rows_of
 
 _TOLD = 3  # layers, of those that lose most
+_FLOAT16 = 2  # times int8's size, for which float16 loses nothing
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Remedy:
     Args:
         losses: the three layers that lose most, the worst first.
         keep_float: layers with which, left in float32, the network reaches the bar with the first
-            runtime; none where no such set was found.
+            runtime and is no larger than float16; none where no such set was found.
     """
 
     losses: tuple[LayerLoss, ...]
@@ -125,7 +126,8 @@ def convert_source(
         calibrates, remedy = precision in INTEGER, None
         if precision == "int8" and not is_accepted:
             tell("looking for layers that int8 hurts")
-            remedy = _find_remedy(two_scores, first, form, gate, runtimes[0])
+            largest = _FLOAT16 * len(network)
+            remedy = _find_remedy(two_scores, first, form, gate, runtimes[0], largest)
         yield Conversion(
             network=network,
             description=describe(
@@ -212,14 +214,22 @@ def _convert(
 
 
 def _find_remedy(
-    model: keras.Model, representative: Representative, form: Form, gate: _Gate, runtime: Runtime
+    model: keras.Model,
+    representative: Representative,
+    form: Form,
+    gate: _Gate,
+    runtime: Runtime,
+    largest: int,
 ) -> Remedy:
-    """Try to keep ever more layers in float32, beside those that already are."""
+    """Try to keep ever more layers in float32, up to a size in bytes."""
     with silenced(), partial_converter(model, representative) as converter:
         worst = sorted(converter.losses, key=lambda one: -one.loss)[:_TOLD]
         for layers in converter.suggestions():
             keep_float = tuple(dict.fromkeys((*form.keep_float, *layers)))
-            _, verifications = gate.judge(converter.convert(keep_float), (runtime,))
+            network = converter.convert(keep_float)
+            if len(network) > largest:
+                break
+            _, verifications = gate.judge(network, (runtime,))
             if gate.is_passed(verifications):
                 return Remedy(tuple(worst), keep_float)
     return Remedy(tuple(worst), ())

@@ -112,7 +112,7 @@ class PartialConverter:
         """Propose layers to keep in float32: the worst, then the two worst, the four worst ...
 
         Yields:
-            Names of layers, in the model's order.
+            Names of layers, in the model's order; one of those that are fused stands for all.
         """
         worst = sorted(range(len(self.losses)), key=lambda place: -self.losses[place].loss)
         for doublings in range(len(worst).bit_length() + 1):
@@ -126,11 +126,11 @@ class PartialConverter:
         kept: set[str] = set()
         for place in places:
             for one in self.losses[place:]:
-                kept.update(one.layers)
+                kept.update(one.layers[:1])
                 behind = one is not self.losses[place]
                 if behind and any(name in one.operator for name in _WEIGHTED):
                     break
-        names = (name for one in self.losses for name in one.layers)
+        names = (one.layers[0] for one in self.losses)
         return tuple(dict.fromkeys(name for name in names if name in kept))
 
 
