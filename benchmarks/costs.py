@@ -121,8 +121,9 @@ def _requirements(name: str) -> set[str]:
 
 
 def _modules_of_help(package: str) -> int:
-    """Count in a process that sees nothing but the package and click: no .pth file adds its own."""
-    places = [str(_package(name).parent) for name in (package, "aiart_edge", "click")]
+    """Count in a process that sees nothing but the rooms and click: no .pth file adds its own."""
+    names = (*(f"aiart_{room}" for room in _ROOMS), "click")
+    places = [str(_package(name).parent) for name in names]
     script = (
         "import sys; sys.path += sys.argv[1:]; sys.argv[1:] = ['--help']\n"
         f"from {package}.cli import program\n"
