@@ -18,6 +18,7 @@ from aiart_convert.quantize import (
     Form,
     Representative,
     convert,
+    find_shift,
     partial_converter,
     with_two_scores,
 )
@@ -110,15 +111,25 @@ def convert_source(
     for precision in precisions:
         runtimes = installed_runtimes(precision, form.target)
         # On z's whole range int8 loses what float32 need not.
-        two_scores = with_two_scores(
-            model, rule, batch=form.batch, labels=source.labels, clipped=precision == "int8"
+        build = partial(
+            with_two_scores,
+            model,
+            rule,
+            batch=form.batch,
+            labels=source.labels,
+            clipped=precision == "int8",
         )
         first, second = (
             partial(representative_pixels, source.folder, draw, rule) for draw in draws
         )
-        convert_on = partial(_convert, two_scores, precision, form)
         tell(f"converting to {precision}")
-        network = add_metadata(convert_on(first), classifier_metadata(source.name))
+        plain = build()
+        network = _convert(plain, precision, form, first)
+        if precision == "int8":
+            with silenced():
+                shift = find_shift(plain, network, first)
+            network = _convert(build(shift=shift), precision, form, first)
+        network = add_metadata(network, classifier_metadata(source.name))
         names = ", ".join(runtime.name for runtime in runtimes)
         tell(f"running {precision} with {names}")
         decision, verifications = gate.judge(network, runtimes)
@@ -127,7 +138,7 @@ def convert_source(
         if precision == "int8" and not is_accepted:
             tell("looking for layers that int8 hurts")
             largest = _FLOAT16 * len(network)
-            remedy = _find_remedy(two_scores, first, form, gate, runtimes[0], largest)
+            remedy = _find_remedy(plain, first, form, gate, runtimes[0], largest)
         yield Conversion(
             network=network,
             description=describe(
@@ -143,7 +154,9 @@ def convert_source(
             verifications=verifications,
             is_accepted=is_accepted,
             calibration=draws[0] if calibrates else (),
-            spread=spread(network, convert_on(second)) if calibrates and draws[1] else None,
+            spread=spread(network, _convert(plain, precision, form, second))
+            if calibrates and draws[1]
+            else None,
             remedy=remedy,
         )
 

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from aiart_convert import PRECISIONS
 from aiart_convert.operators import operators, unsupported
-from aiart_convert.quantize import Form, convert, partial_converter, with_two_scores
+from aiart_convert.quantize import (
+    Form,
+    convert,
+    find_shift,
+    partial_converter,
+    with_two_scores,
+)
 from aiart_edge import InputRule
 from aiart_edge.runtime import load_network
 from aiart_train.evaluate import to_scores
@@ -27,7 +33,7 @@ def build(*head: layers.Layer) -> keras.Model:
     return keras.Sequential([*body, *head])
 
 
-def small_network(batch: int = 1) -> keras.Model:
+def small_network(batch: int = 1, shift: float = 0.0) -> keras.Model:
     """Build a network with a convolution, whose two layers fuse, and two dense layers."""
     keras.utils.set_random_seed(0)
     body = [
@@ -39,7 +45,7 @@ def small_network(batch: int = 1) -> keras.Model:
         layers.Dense(8, name="mixed"),
         layers.Dense(1, activation="sigmoid"),
     ]
-    return with_two_scores(keras.Sequential(body), RULE, batch=batch)
+    return with_two_scores(keras.Sequential(body), RULE, batch=batch, shift=shift)
 
 
 def some_pixels() -> Iterator[NDArray[np.uint8]]:
@@ -209,3 +215,10 @@ def test_a_layer_that_is_kept_in_float32_has_float32_weights() -> None:
 def test_a_layer_to_keep_that_is_not_there_is_refused_with_those_that_are() -> None:
     with pytest.raises(ValueError, match=r"keep among .*seen, cut.* Received nowhere\."):
         convert(small_network(), "int8", some_pixels, Form(keep_float=("seen", "nowhere")))
+
+
+@pytest.mark.parametrize("io", ["float32", "uint8", "int8"])
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_network_that_drifted_one_way_is_shifted_the_other_way(io: str, batch: int) -> None:
+    drifted = convert(small_network(batch, shift=0.3), "int8", some_pixels, Form(io, batch))
+    assert find_shift(small_network(batch), drifted, some_pixels) == pytest.approx(-0.3, abs=0.05)
