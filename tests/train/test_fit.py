@@ -223,17 +223,21 @@ def test_a_split_of_other_data_is_one_line_and_leaves_no_run(
     assert not (tmp_path / "runs").exists()
 
 
+def assert_only_the_head_changed(recipe: Recipe, model: keras.Model) -> None:
+    keras.utils.set_random_seed(0)
+    same = [
+        np.array_equal(one, other)
+        for one, other in zip(build(recipe).get_weights(), model.get_weights(), strict=True)
+    ]
+    assert same == [True] * (len(same) - 2) + [False] * 2
+
+
 def test_a_fitted_head_leaves_the_network_before_it_as_it_is(
     art: Path, rows: tuple[SplitRow, ...]
 ) -> None:
     head = replace(SMALL, head_views=1, epochs=0)
     model, history = fit(head, art, rows, seed=0)
-    keras.utils.set_random_seed(0)
-    same = [
-        np.array_equal(one, other)
-        for one, other in zip(build(head).get_weights(), model.get_weights(), strict=True)
-    ]
-    assert same == [True] * (len(same) - 2) + [False] * 2
+    assert_only_the_head_changed(head, model)
     assert history["kept"] == [1.0]
 
 
@@ -242,12 +246,7 @@ def test_layers_before_the_one_that_learns_first_stay_as_they_are(
 ) -> None:
     recipe = replace(SMALL, train_from=HEAD)
     model, _ = fit(recipe, art, rows, seed=0)
-    keras.utils.set_random_seed(0)
-    same = [
-        np.array_equal(one, other)
-        for one, other in zip(build(recipe).get_weights(), model.get_weights(), strict=True)
-    ]
-    assert same == [True] * (len(same) - 2) + [False] * 2
+    assert_only_the_head_changed(recipe, model)
 
 
 @pytest.mark.parametrize(
