@@ -142,10 +142,8 @@ def find_shift(model: keras.Model, network: bytes, representative: Representativ
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*is scheduled for deletion", UserWarning)
         interpreter = tf.lite.Interpreter(model_content=network)
-    (given,) = interpreter.get_input_details()
-    interpreter.resize_tensor_input(given["index"], model.input_shape)
     interpreter.allocate_tensors()
-    (got,) = interpreter.get_output_details()
+    (given,), (got,) = interpreter.get_input_details(), interpreter.get_output_details()
     before, after = [], []
     for (batch,) in _batches(representative(), model.input_shape[0]):
         before.append(model.predict_on_batch(batch)[:, 1])
@@ -261,7 +259,9 @@ def _converter(
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # tf.lite announces its deletion; setup.cfg admits only a TensorFlow that has it.
         warnings.filterwarnings("ignore", ".*is scheduled for deletion", UserWarning)
-        model.export(folder, format="tf_saved_model", verbose=False)
+        # Without a signature of its own, Keras would write a network for any batch.
+        signature = [keras.InputSpec("float32", model.input_shape, name="pixels")]
+        model.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

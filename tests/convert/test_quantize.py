@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from aiart_convert import PRECISIONS
+from aiart_convert.inspection import inspect_file
 from aiart_convert.operators import operators, unsupported
 from aiart_convert.quantize import (
     Form,
@@ -174,8 +176,17 @@ def test_a_type_that_a_precision_does_not_have_is_refused() -> None:
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_a_network_for_a_batch_still_scores_one_picture(precision: str) -> None:
     model = small_network(batch=4)
-    assert model.output_shape == (4, 2)
     assert edge_drift(convert(model, precision, some_pixels), model) < 0.01
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_network_takes_as_many_pictures_at_once_as_it_was_asked_to(
+    precision: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "network.tflite"
+    path.write_bytes(convert(small_network(batch=4), precision, some_pixels))
+    ends = {one.role: one.shape for one in inspect_file(path).tensors if one.role}
+    assert (ends["input"], ends["output"]) == ((4, 12, 16, 3), (4, 2))
 
 
 def test_an_operator_that_the_old_runtime_does_not_know_is_named() -> None:
