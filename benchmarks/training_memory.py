@@ -1,7 +1,7 @@
 """Peak memory of a training, which the number of pictures must not raise.
 
-`python -m benchmarks.training_memory [SMALL LARGE]` draws data sets of so many pictures, trains one
-epoch on each in a process of its own, and prints the peaks.
+`python -m benchmarks.training_memory [SMALL LARGE]` draws data sets of so many pictures, fits a
+head and trains one epoch on each in a process of its own, and prints the peaks.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ SIDE = 40  # pixels of a picture
 _MIB = 1 << 10  # ru_maxrss counts KiB, on Linux
 
 _FIT = ("-c", "from aiart_train.cli import program; program()", "fit")
-# The smallest network that four convolutions with pooling leave a pixel of.
-_RECIPE = ("--recipe", "seed", "--size", "46", "--epochs", "1")
+# Small pictures, but all of the features that a head is fitted on.
+_RECIPE = ("--recipe", "lite0", "--size", "46", "--head-views", "1", "--epochs", "1")
 
 
 def draw_noise(folder: Path, count: int) -> None:

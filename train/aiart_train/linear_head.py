@@ -1,7 +1,8 @@
 """The fit of a linear head, by logistic regression on the features that a network has already.
 
 Nothing else in a network changes, so that each picture is run through it only once per view. The
-features lie in a temporary file: memory grows with neither pictures nor views.
+features lie in a temporary file and are read block by block, for scikit-learn's own regression
+wants all of them in memory.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
+from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.preprocessing import StandardScaler
 
 from aiart_edge.errors import AiartError
@@ -24,6 +26,7 @@ from aiart_train.recipes import HEAD
 # keeps the head from leaning on features that vary less than int8 can tell.
 _BLUR = 0.03
 
+_BLOCK = 512  # rows of features in memory at once
 _ITERATIONS = 1000  # some fifty are needed
 
 
@@ -62,17 +65,54 @@ def fit_head(
                 targets.append(wanted[:, 0])
                 weights.append(weight)
                 on_step(view * len(batches) + number + 1, views * len(batches))
-        scale = np.sqrt(scaler.var_ + _BLUR**2).astype(np.float32)
-        mean = scaler.mean_.astype(np.float32)
-        table: NDArray[np.float32] = np.memmap(file, np.float32, "r+").reshape(-1, len(mean))
-        table -= mean
-        table /= scale
-        wanted, weight = np.concatenate(targets), np.concatenate(weights)
-        regression = LogisticRegression(C=1 / (2 * penalty * weight.sum()), max_iter=_ITERATIONS)
-        regression.fit(table, wanted, weight)
-    slopes = regression.coef_[0] / scale
-    offset = regression.intercept_ - slopes @ mean
-    model.get_layer(HEAD).set_weights([slopes[:, np.newaxis], offset])
+        values = _regress(
+            file,
+            np.concatenate(targets),
+            np.concatenate(weights),
+            scaler.mean_,
+            np.sqrt(scaler.var_ + _BLUR**2),
+            penalty,
+        )
+    model.get_layer(HEAD).set_weights([values[:-1, np.newaxis], values[-1:]])
+
+
+def _regress(
+    file: Any,
+    targets: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    mean: NDArray[np.float64],
+    scale: NDArray[np.float64],
+    penalty: float,
+) -> NDArray[np.float64]:
+    """Give the slopes of the features in a file, and the intercept behind them."""
+    shares = weights / weights.sum()
+
+    def cost(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        slopes, intercept = values[:-1] / scale, values[-1]
+        narrow, offset = slopes.astype(np.float32), intercept - slopes @ mean
+        total = penalty * float(values[:-1] @ values[:-1])
+        gradient = np.append(2 * penalty * values[:-1], 0.0)
+        file.seek(0)
+        for start in range(0, len(targets), _BLOCK):
+            wanted, share = targets[start : start + _BLOCK], shares[start : start + _BLOCK]
+            content = file.read(len(wanted) * len(mean) * np.dtype(np.float32).itemsize)
+            block = np.frombuffer(content, np.float32).reshape(-1, len(mean))
+            logits = block @ narrow + offset
+            total += float(share @ (np.logaddexp(0, logits) - wanted * logits))
+            errors = share * (expit(logits) - wanted)
+            error = errors.sum()
+            gradient += np.append((errors.astype(np.float32) @ block - error * mean) / scale, error)
+        return total, gradient
+
+    found = minimize(
+        cost,
+        np.zeros(len(mean) + 1),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": _ITERATIONS},
+    ).x
+    slopes = found[:-1] / scale
+    return np.append(slopes, found[-1] - slopes @ mean)
 
 
 def _write(file: Any, found: NDArray[np.float32]) -> None:
