@@ -116,7 +116,7 @@ def _regress(
 
 
 def _write(file: Any, found: NDArray[np.float32]) -> None:
-    """Write before mapping into memory, where a full disk would end the process."""
+    """Write all of it: an unbuffered file may take less at once, and fails where the disk is full."""
     try:
         rest = memoryview(found.tobytes())
         while rest:
