@@ -116,7 +116,7 @@ def _regress(
 
 
 def _write(file: Any, found: NDArray[np.float32]) -> None:
-    """Write all of it: an unbuffered file may take less at once, and fails where the disk is full."""
+    """Write all of it: an unbuffered file may take less at once, and refuses on a full disk."""
     try:
         rest = memoryview(found.tobytes())
         while rest:
