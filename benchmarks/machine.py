@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from aiart_edge.bench import device_state
+from aiart_edge.doctor import device_model
 
 _PACKAGES = (
     "aiart",
@@ -19,9 +21,6 @@ _PACKAGES = (
     "keras",
     "mediapipe",
 )
-# Raspberry Pi OS says there whether the power supply or the heat held the processor back, as
-# `vcgencmd get_throttled` does.
-_THROTTLED = "/sys/devices/platform/soc/soc:firmware/get_throttled"
 
 
 def describe_machine() -> dict[str, Any]:
@@ -38,7 +37,7 @@ def describe_machine() -> dict[str, Any]:
         "os": platform.freedesktop_os_release()["PRETTY_NAME"],
         "kernel": platform.release(),
         "machine": platform.machine(),
-        "cpu": next(_cpu_names(), "unknown"),
+        "cpu": device_model(),
         "cores": len(os.sched_getaffinity(0)),
         "memory_mib": pages >> 20,
         "python": platform.python_version(),
@@ -56,10 +55,9 @@ def machine_state() -> dict[str, str]:
     heat = _read("/sys/class/thermal/thermal_zone0/temp")
     found = {
         "load average": f"{os.getloadavg()[0]:.1f}",
-        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        **{name: value for name, value in device_state().items() if value != "unknown"},
         "clock": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq"),
         "temperature": f"{int(heat) / 1000:.0f} °C" if heat else "",
-        "throttled": _read(_THROTTLED),
     }
     return {name: value for name, value in found.items() if value}
 
@@ -69,13 +67,6 @@ def _read(path: str) -> str:
         return Path(path).read_text(errors="replace").strip("\0\n ")
     except OSError:
         return ""
-
-
-def _cpu_names() -> Iterator[str]:
-    for line in _read("/proc/cpuinfo").splitlines():
-        name, _, value = line.partition(":")
-        if name.strip().lower() == "model name":
-            yield value.strip()
 
 
 def _version(package: str) -> str:
