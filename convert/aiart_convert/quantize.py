@@ -20,6 +20,7 @@ from aiart_convert.sensitivity import PartialConverter, layer_names
 from aiart_edge.decision import LABELS
 from aiart_edge.errors import AiartError
 from aiart_edge.image import InputRule
+from aiart_edge.runtime import Network
 
 Representative = Callable[[], Iterable[NDArray[np.uint8]]]
 
@@ -141,19 +142,13 @@ def find_shift(model: keras.Model, network: bytes, representative: Representativ
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*is scheduled for deletion", UserWarning)
-        interpreter = tf.lite.Interpreter(model_content=network)
-    interpreter.allocate_tensors()
-    (given,), (got,) = interpreter.get_input_details(), interpreter.get_output_details()
+        converted = Network(tf.lite.Interpreter(model_content=network))
     before, after = [], []
-    for (batch,) in _batches(representative(), model.input_shape[0]):
-        before.append(model.predict_on_batch(batch)[:, 1])
-        lowest = np.iinfo(np.int8).min if given["dtype"] == np.int8 else 0
-        interpreter.set_tensor(given["index"], (batch + lowest).astype(given["dtype"]))
-        interpreter.invoke()
-        scores = interpreter.get_tensor(got["index"])[:, 1].astype(np.float32)
-        scale, zero_point = got["quantization"]
-        after.append((scores - zero_point) * scale if scale else scores)
-    wanted, found = np.concatenate(before), np.concatenate(after)
+    for pixels in representative():
+        batch = np.repeat(pixels, model.input_shape[0], axis=0)
+        before.append(model.predict_on_batch(batch.astype(np.float32))[0, 1])
+        after.append(converted.scores(pixels)[1])
+    wanted, found = np.array(before), np.array(after)
     return round(float((wanted - found).mean() / (wanted * (1 - wanted)).mean()), 3)
 
 
