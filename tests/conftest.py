@@ -83,7 +83,7 @@ def aiart_edge() -> Callable[..., Result]:
     return lambda *arguments: CliRunner().invoke(main, [str(part) for part in arguments])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def aiart_train() -> Callable[..., Result]:
     """The command `aiart-train`."""
     from aiart_train.cli import main
@@ -110,7 +110,7 @@ def run_broken_off(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def aiart_convert() -> Callable[..., Result]:
     """The command `aiart-convert`."""
     from aiart_convert.cli import main

@@ -17,7 +17,13 @@ from click.core import ParameterSource
 from aiart_convert import PRECISIONS, TARGETS
 from aiart_edge import __version__
 from aiart_edge.decision import LABELS
-from aiart_edge.errors import GATE_REFUSED, ModelFileError, require_extra
+from aiart_edge.errors import (
+    GATE_REFUSED,
+    ModelFileError,
+    OutputError,
+    RunFolderError,
+    require_extra,
+)
 from aiart_edge.files import PATH, write_atomically
 from aiart_edge.program import run, silenced
 from aiart_train.options import class_options
@@ -131,6 +137,14 @@ def main() -> None:
     show_default=True,
     help="The runtime that must know every operator: tflite-runtime 2.14, or LiteRT alone.",
 )
+@click.option(
+    "--decision",
+    "crossvalidated",
+    type=PATH,
+    metavar="FOLDER",
+    help="Fit the temperature and the unsure band on the scores that `crossval` left in FOLDER, "
+    "not on the validation part.",
+)
 @click.pass_context
 def convert(
     context: click.Context,
@@ -152,6 +166,7 @@ def convert(
     calibration: int,
     keep_float: tuple[str, ...],
     target: str,
+    crossvalidated: Path | None,
 ) -> None:
     """Convert SOURCE, a run folder or a .keras file, to self-describing .tflite files.
 
@@ -187,8 +202,15 @@ def convert(
     from aiart_convert.quantize import Form
     from aiart_convert.source import find_model, find_run
     from aiart_convert.verify import Bar
+    from aiart_train.calibration import fit_decision
+    from aiart_train.evaluate import targets
     from aiart_train.run_folder import load_keras
+    from aiart_train.scores import SCORES, read_scores, scores_of
 
+    decision = None
+    if crossvalidated:
+        scored = read_scores(crossvalidated / SCORES)
+        decision = fit_decision(scores_of(scored), targets(scored))
     if source is not None and is_file:
         names = {label: name for label, name in (("ai", ai), ("human", human)) if name}
         found = find_model(source, split, data, tuple(labels.split(",")), names)
@@ -199,7 +221,9 @@ def convert(
     bar = Bar(max_drop / 100, min_agreement / 100)
     done: list[tuple[Conversion, int]] = []
     try:
-        for conversion in convert_source(found, model, rule, wanted, part, form, bar, _tell):
+        for conversion in convert_source(
+            found, model, rule, wanted, part, form, bar, _tell, decision
+        ):
             size_of_file = _save(conversion, found, out or found.path.parent, part, bar)
             done.append((conversion, size_of_file))
             if conversion.remedy:
@@ -273,6 +297,55 @@ def _is_given(context: click.Context, name: str | None) -> bool:
 
 def _write_json(path: Path, document: Mapping[str, object]) -> None:
     write_atomically(path, (json.dumps(document, indent=1) + "\n").encode())
+
+
+@main.command()
+@click.argument("folder", metavar="CROSSVAL", type=PATH)
+@click.option("--quantize", "precision", required=True, type=click.Choice(PRECISIONS))
+def crossval(folder: Path, precision: str) -> None:
+    """Convert the network of each fold of CROSSVAL, and score what it has not seen.
+
+    CROSSVAL is what `aiart-train crossval` left. Prints the folder of the pooled scores and the
+    report, which lies in it. The scores are those of converted files as the edge gives them, so
+    the unsure band of one that was trained on all of the data is best fitted on them.
+
+    \b
+    Example:
+      aiart-convert crossval runs/2026-11-22-lite0-crossval --quantize int8
+      aiart-convert runs/2026-11-22-lite0 --quantize int8 --decision \\
+        runs/2026-11-22-lite0-crossval/int8
+    """
+    _load_tensorflow()
+    from aiart_convert.crossval import score_converted_fold
+    from aiart_convert.edge_process import installed_runtimes
+    from aiart_train.comparison import compare, describe
+    from aiart_train.crossval import pooled_report
+    from aiart_train.report import headline, save_report
+    from aiart_train.run_folder import CARD, CROSSVAL, read_card
+    from aiart_train.scores import SCORES, ScoredRow, read_scores, scores_of, write_scores
+
+    card = read_card(folder / CARD)
+    if card["kind"] != CROSSVAL:
+        raise RunFolderError(folder, "not what  aiart-train crossval  leaves")
+    before = read_scores(folder / SCORES)
+    runtime = installed_runtimes(precision)[0]
+    rows: list[ScoredRow] = []
+    for number in range(1, card["folds"] + 1):
+        _tell(f"fold {number}/{card['folds']}")
+        rows += score_converted_fold(folder / f"fold-{number}", number, precision, runtime)
+    networks = f"the {precision} file of a network of {card['folds']}, with {runtime.name},"
+    report = pooled_report(f"{folder.resolve().name}, {precision}", networks, card, rows)
+    out = folder / precision
+    try:
+        out.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(out, f"the report cannot be written ({error.strerror})") from error
+    write_scores(out / SCORES, rows)
+    save_report(out, report)
+    compared = compare(before, scores_of(before), rows, report.scores)
+    click.echo(describe(compared, "Keras", f"{precision}, {runtime.name}"), err=True)
+    click.echo(headline(report), err=True)
+    click.echo(out)
 
 
 @main.command()

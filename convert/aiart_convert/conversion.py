@@ -85,6 +85,7 @@ def convert_source(
     form: Form,
     bar: Bar,
     tell: Callable[[str], None],
+    decision: DecisionRule | None = None,
 ) -> Iterator[Conversion]:
     """Convert a model, run each result as a device runs it, and fit and compare its scores.
 
@@ -97,42 +98,29 @@ def convert_source(
         form: how the results shall be.
         bar: what they must reach.
         tell: is told what begins, since each of it takes its time.
+        decision: the rule of the results. Default: each gets its own, fitted on the validation
+            part, whatever `part` is, on the scores of all runtimes together.
 
     Yields:
-        One conversion per precision; its decision rule is fitted on the validation part, whatever
-        `part` is, on the scores of all runtimes together.
+        One conversion per precision.
 
     Raises:
         ValueError: the model cannot be converted, or not for the target.
         AiartError: a picture cannot be read, or is not the one that was split.
     """
-    gate = _Gate(source, model, rule, part, bar)
+    gate = _Gate(source, model, rule, part, bar, decision)
     draws = draw_representative(source.rows, form.calibration)
     for precision in precisions:
         runtimes = installed_runtimes(precision, form.target)
-        # On z's whole range int8 loses what float32 need not.
-        build = partial(
-            with_two_scores,
-            model,
-            rule,
-            batch=form.batch,
-            labels=source.labels,
-            clipped=precision == "int8",
-        )
         first, second = (
             partial(representative_pixels, source.folder, draw, rule) for draw in draws
         )
         tell(f"converting to {precision}")
-        plain = build()
-        network = _convert(plain, precision, form, first)
-        if precision == "int8":
-            with silenced():
-                shift = find_shift(plain, network, first)
-            network = _convert(build(shift=shift), precision, form, first)
+        plain, network = to_network(source, model, rule, precision, form, first)
         network = add_metadata(network, classifier_metadata(source.name))
         names = ", ".join(runtime.name for runtime in runtimes)
         tell(f"running {precision} with {names}")
-        decision, verifications = gate.judge(network, runtimes)
+        fitted, verifications = gate.judge(network, runtimes)
         is_accepted = gate.is_passed(verifications)
         calibrates, remedy = precision in INTEGER, None
         if precision == "int8" and not is_accepted:
@@ -145,7 +133,7 @@ def convert_source(
                 source,
                 precision,
                 rule,
-                decision,
+                fitted,
                 part,
                 min(verifications, key=lambda one: (one.agreement, one.accuracy)),
                 golden_scores(network, rule),
@@ -161,11 +149,61 @@ def convert_source(
         )
 
 
+def to_network(
+    source: Source,
+    model: keras.Model,
+    rule: InputRule,
+    precision: str,
+    form: Form,
+    representative: Representative,
+) -> tuple[keras.Model, bytes]:
+    """Convert a model, and correct what int8 adds to its logits.
+
+    Args:
+        source: where the model comes from.
+        model: the Keras model.
+        rule: how it wants its pictures.
+        precision: one of `aiart_convert.PRECISIONS`.
+        form: how the network shall be.
+        representative: see `quantize.convert`.
+
+    Returns:
+        The Keras model in the form that was converted, but for the correction, and the TFLite
+        flatbuffer.
+
+    Raises:
+        ValueError: the model cannot be converted, or not for the target.
+        AiartError: a representative picture cannot be read.
+    """
+    # On z's whole range int8 loses what float32 need not.
+    build = partial(
+        with_two_scores,
+        model,
+        rule,
+        batch=form.batch,
+        labels=source.labels,
+        clipped=precision == "int8",
+    )
+    plain = build()
+    network = _convert(plain, precision, form, representative)
+    if precision == "int8":
+        with silenced():
+            shift = find_shift(plain, network, representative)
+        network = _convert(build(shift=shift), precision, form, representative)
+    return plain, network
+
+
 class _Gate:
     """Runs networks on the pictures on which they are judged, and compares them with Keras."""
 
     def __init__(
-        self, source: Source, model: keras.Model, rule: InputRule, part: str, bar: Bar
+        self,
+        source: Source,
+        model: keras.Model,
+        rule: InputRule,
+        part: str,
+        bar: Bar,
+        decision: DecisionRule | None,
     ) -> None:
         self._validation = rows_of(source.rows, "validation")
         self._compared = rows_of(source.rows, part)
@@ -175,6 +213,7 @@ class _Gate:
         self._pictures = [source.folder / row.path for row in self._judged]
         self._rule = rule
         self._bar = bar
+        self._decision = decision
         scores = predict(model, source.folder, self._compared, rule)
         self._keras_scores = scores if source.labels == LABELS else scores[:, ::-1]
 
@@ -192,7 +231,7 @@ class _Gate:
             )
             for runtime in runtimes
         }
-        decision = fit_decision(
+        decision = self._decision or fit_decision(
             np.array([scores[row] for scores in scores_of.values() for row in self._validation]),
             np.tile(targets(self._validation), len(runtimes)),
         )

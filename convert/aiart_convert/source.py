@@ -103,7 +103,7 @@ def find_model(
             "say which split it was trained on with  --split split.csv  or, where it has none, "
             "which data with  --data FOLDER",
         )
-    dataset = scan(_existing(data), names)
+    dataset = scan(_existing(data), names=names)
     rows = draw_split(dataset, _SEED)
     return Source(path, path.stem, rows, data, fingerprint(dataset.pictures), labels)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from aiart_train.run_folder import open_run
 from aiart_train.scores import read_scores
 from aiart_train.split import SplitRow, read_split, rows_of
 
@@ -91,11 +92,15 @@ def test_a_folder_is_left_with_each_fold_and_the_report_of_all(folder: Path) -> 
     files = {"card.json", "scores.csv", "metrics.json", "report.md", "report.html"}
     assert {path.name for path in folder.iterdir()} >= {*files, "fold-1", "fold-2"}
     for number in (1, 2):
-        assert {path.name for path in (folder / f"fold-{number}").iterdir()} == {
+        fold = open_run(folder / f"fold-{number}")
+        assert {path.name for path in fold.folder.iterdir()} == {
+            "model.keras",
+            "card.json",
             "split.csv",
             "history.csv",
             "scores.csv",
         }
+        assert fold.card["kind"] == "fit"
     card = json.loads((folder / "card.json").read_text())
     assert (card["kind"], card["folds"], card["recipe"]["size"]) == ("crossval", 2, 64)
 
@@ -111,6 +116,19 @@ def test_the_pooled_figures_have_a_rule_per_fold(folder: Path) -> None:
 
 def test_latest_is_not_touched(folder: Path) -> None:
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_what_another_run_tests_on_is_left_out(
+    folder: Path, sourced: Path, aiart_train: Command, tmp_path: Path
+) -> None:
+    split = folder / "fold-1/split.csv"
+    tested = {row.path for row in rows_of(read_split(split), "test")}
+    command = ["crossval", "--data", sourced, "--hold-out", split, "--runs", tmp_path, *OPTIONS]
+    result = aiart_train(*command)
+    assert result.exit_code == 0, result.stderr
+    scored = {row.path for row in read_scores(Path(result.stdout.strip()) / "scores.csv")}
+    assert scored
+    assert not scored & tested
 
 
 def test_too_few_sources_for_the_folds_are_one_line(

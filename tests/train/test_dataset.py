@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,34 @@ def test_a_nested_folder_is_a_source(folder: Path) -> None:
     assert sources["RealArt/01.png"] == "RealArt"
 
 
+def test_several_folders_are_one_data_set_whose_sources_they_keep_apart(
+    folder: Path, art: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(art, tmp_path / "more")
+    dataset = scan(folder, tmp_path / "more")
+    sources = Counter(picture.source for picture in dataset.pictures)
+    assert sources == {
+        f"{name}/{label}": 40 for name in (folder.name, "more") for label in ("AiArt", "RealArt")
+    }
+    assert all((dataset.folder / picture.path).is_file() for picture in dataset.pictures)
+
+
+def test_a_folder_inside_another_is_refused(folder: Path) -> None:
+    with pytest.raises(DataError, match="this data folder lies in another"):
+        scan(folder, folder / "AiArt")
+
+
+def test_sources_that_match_a_pattern_are_one(folder: Path) -> None:
+    for number in range(0, 9, 3):
+        room = folder / "RealArt" / f"room-{number}"
+        room.mkdir()
+        (folder / "RealArt" / f"{number:02}.jpg").rename(room / "picture.jpg")
+    dataset = scan(folder, one_source=["*/room-[03]"])
+    assert Counter(picture.source for picture in dataset.pictures) == {
+        "AiArt": 40, "RealArt": 37, "*/room-[03]": 2, "RealArt/room-6": 1,
+    }  # fmt: skip
+
+
 def test_a_few_broken_files_are_skipped_and_named(folder: Path) -> None:
     (folder / "AiArt" / "letter.jpg").write_bytes(b"not a picture")
     dataset = scan(folder)
@@ -83,7 +112,7 @@ def test_an_unknown_name_of_a_class_can_be_given(folder: Path) -> None:
     (folder / "AiArt").rename(folder / "machines")
     with pytest.raises(DataError, match="RealArt, machines; name them with --ai"):
         scan(folder)
-    assert len(scan(folder, {"ai": "machines"}).pictures) == 80
+    assert len(scan(folder, names={"ai": "machines"}).pictures) == 80
 
 
 def test_a_class_without_pictures_is_refused(folder: Path) -> None:

@@ -13,15 +13,15 @@ from aiart_train.scores import ScoredRow, add_scores, read_scores, scores_of, wr
 from aiart_train.split import SplitRow
 
 
-def make_scored(folds: list[int] | None = None) -> tuple[ScoredRow, ...]:
+def make_scored(fold: int | None = None) -> tuple[ScoredRow, ...]:
     paths = ("ai/a.jpg", 'human/a "quoted", odd\r\nname é \udcff.jpg')
     rows = [SplitRow(path, path.split("/")[0], "s", 3, "test", "0" * 64, 10) for path in paths]
-    return add_scores(rows, np.array([[1 / 3, 2 / 3], [0.9, 0.1]]), folds)
+    return add_scores(rows, np.array([[1 / 3, 2 / 3], [0.9, 0.1]]), fold)
 
 
-@pytest.mark.parametrize("folds", [None, [0, 4]])
-def test_scores_are_read_back_as_they_were_written(folds: list[int] | None, tmp_path: Path) -> None:
-    rows = make_scored(folds)
+@pytest.mark.parametrize("fold", [None, 4])
+def test_scores_are_read_back_as_they_were_written(fold: int | None, tmp_path: Path) -> None:
+    rows = make_scored(fold)
     write_scores(tmp_path / "scores.csv", rows)
     assert read_scores(tmp_path / "scores.csv") == rows
 

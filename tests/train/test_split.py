@@ -19,6 +19,7 @@ from aiart_train.split import (
     check_split,
     draw_folds,
     draw_split,
+    hold_out,
     read_split,
     rows_of,
     write_split,
@@ -249,6 +250,26 @@ def test_a_split_of_other_pictures_is_refused(changed: dict[str, object], messag
 def test_too_few_different_pictures_for_three_parts_are_refused(dataset: Dataset) -> None:
     with pytest.raises(DataError, match="each class needs at least 10 pictures"):
         draw_split(dataset, seed=0)
+
+
+def test_what_another_split_tests_on_is_held_out_with_what_looks_like_it() -> None:
+    dataset = make_dataset(60, 60, alike=3)
+    other = draw_split(replace(dataset, pictures=dataset.pictures[::3]), seed=1)
+    moved = [replace(row, path=f"elsewhere/{row.path}") for row in other]
+    held_out = hold_out(dataset, moved)
+    tested = {row.path for row in rows_of(other, "test")}
+    assert {picture.path for picture in held_out} > tested
+    assert len(held_out) == 3 * len(tested)
+    rows = draw_split(dataset, seed=0, held_out=held_out)
+    assert {row.path for row in rows_of(rows, "test")} == {picture.path for picture in held_out}
+    assert {row.label for row in rows_of(rows, "validation")} == {"ai", "human"}
+
+
+def test_a_split_of_which_nothing_is_here_cannot_be_held_out() -> None:
+    dataset = make_dataset(60, 60)
+    other = replace(dataset, pictures=dataset.pictures[::2])
+    with pytest.raises(DataError, match="no picture of the test part to hold out"):
+        hold_out(replace(dataset, pictures=dataset.pictures[1::2]), draw_split(other, seed=0))
 
 
 def test_the_real_data_are_split_as_the_original_study_did(shared_data: Path) -> None:

@@ -10,7 +10,7 @@ import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,8 @@ from aiart_train.options import (
     class_options,
     recipe_of,
     refuse_beside_resume,
-    required,
+    require,
+    source_option,
     training_options,
     usage_errors,
 )
@@ -67,19 +68,21 @@ def _load_keras() -> None:
     "TF_CONFIG names them.",
 )
 def fit(
-    folder: Path | None,
+    folders: tuple[Path, ...],
     ai: str | None,
     human: str | None,
+    one_source: tuple[str, ...],
     recipe_name: str,
     seed: int,
     by_source: bool,
+    tested: Path | None,
     runs: Path,
     resume: bool,
     split: Path | None,
     workers: str | None,
     **values: Any,
 ) -> None:
-    """Train a recipe on a folder of art; print the run folder that it leaves.
+    """Train a recipe on folders of art; print the run folder that it leaves.
 
     \b
     Examples:
@@ -90,28 +93,31 @@ def fit(
     _load_keras()
     from aiart_train.card import make_card
     from aiart_train.run_folder import FIT, SPLIT, new_run, resume_run, write_card
-    from aiart_train.split import check_split, draw_split, read_split, write_split
+    from aiart_train.split import check_split, draw_split, hold_out, read_split, write_split
 
     if resume:
         refuse_beside_resume()
         with resume_run(runs, FIT) as again, _resumable(again, FIT):
             _train(again, None)
         return
-    folder = required(folder)
-    if split is not None and by_source:
-        raise click.UsageError("--by-source draws a split: leave it out, or --split.")
+    require(folders)
+    if split is not None and (by_source or tested):
+        raise click.UsageError(
+            "--by-source and --hold-out draw a split: leave them, or --split, out."
+        )
     recipe = recipe_of(recipe_name, values)
     with _joined(workers) as together:
-        dataset = _scan(folder, ai, human)
+        dataset = _scan(folders, ai, human, one_source)
         if split is None:
-            rows = draw_split(dataset, seed, by_source)
+            held_out = hold_out(dataset, read_split(tested)) if tested else ()
+            rows = draw_split(dataset, seed, by_source, held_out)
         else:
             rows = read_split(split)
             check_split(dataset, rows)
             if left_out := len(dataset.pictures) - len(rows):
                 click.echo(f"left out: {left_out} pictures that the split does not name", err=True)
         if together is not None and not together.is_chief:
-            _work(together, recipe, folder, rows, seed)
+            _work(together, recipe, dataset.folder, rows, seed)
             return
         name = f"{date.today().isoformat()}-{recipe.name}"
         with new_run(runs, name) as made, _resumable(made, FIT):
@@ -188,12 +194,14 @@ def _train(made: NewRun, together: Workers | None) -> None:
 @training_options
 @click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True)
 def crossval(
-    folder: Path | None,
+    folders: tuple[Path, ...],
     ai: str | None,
     human: str | None,
+    one_source: tuple[str, ...],
     recipe_name: str,
     seed: int,
     by_source: bool,
+    tested: Path | None,
     runs: Path,
     resume: bool,
     folds: int,
@@ -202,7 +210,7 @@ def crossval(
     """Train a recipe once per fold and score each picture by the network that has not seen it.
 
     Near-duplicates lie in one fold; with --by-source, whole sources do. Prints the folder of the
-    pooled scores and the report.
+    pooled scores and the report, in which each fold is a run folder.
 
     \b
     Examples:
@@ -211,40 +219,41 @@ def crossval(
     """
     _load_keras()
     from aiart_train.card import make_card
-    from aiart_train.run_folder import CROSSVAL, SPLIT, new_run, resume_run, write_card
-    from aiart_train.split import draw_folds, write_split
+    from aiart_train.run_folder import CROSSVAL, FIT, SPLIT, new_run, resume_run, write_card
+    from aiart_train.split import draw_folds, hold_out, read_split, write_split
 
     if resume:
         refuse_beside_resume()
         with resume_run(runs, CROSSVAL) as again, _resumable(again, CROSSVAL):
             _cross_validate(again)
         return
-    folder = required(folder)
+    require(folders)
     recipe = recipe_of(recipe_name, values)
-    dataset = _scan(folder, ai, human)
+    dataset = _scan(folders, ai, human, one_source)
+    if tested:
+        held_out = hold_out(dataset, read_split(tested))
+        left = tuple(picture for picture in dataset.pictures if picture not in set(held_out))
+        dataset = replace(dataset, pictures=left)
     splits = draw_folds(dataset, seed, by_source, folds)
     name = f"{date.today().isoformat()}-{recipe.name}-{CROSSVAL}"
     with new_run(runs, name) as made, _resumable(made, CROSSVAL):
+        card = make_card(CROSSVAL, recipe, dataset, seed, shlex.join(sys.argv))
         for number, rows in enumerate(splits, start=1):
-            (made.partial / f"fold-{number}").mkdir()
-            write_split(made.partial / f"fold-{number}" / SPLIT, rows)
-        command = shlex.join(sys.argv)
-        card = make_card(CROSSVAL, recipe, dataset, seed, command) | {"folds": folds}
-        write_card(made.partial, card)
+            fold = made.partial / f"fold-{number}"
+            fold.mkdir()
+            write_split(fold / SPLIT, rows)
+            write_card(fold, card | {"kind": FIT})
+        write_card(made.partial, card | {"folds": folds})
         _cross_validate(made)
 
 
 def _cross_validate(made: NewRun) -> None:
     """Train and score the folds that a hidden run folder plans, but for those done, and report."""
-    import numpy as np
-
-    from aiart_train.calibration import cross_fit
-    from aiart_train.crossval import score_fold
-    from aiart_train.evaluate import targets
+    from aiart_train.crossval import pooled_report, score_fold
     from aiart_train.fit import UnfitRecipe
-    from aiart_train.report import Report, headline, save_report
+    from aiart_train.report import headline, save_report
     from aiart_train.run_folder import CARD, SPLIT, read_card
-    from aiart_train.scores import SCORES, scores_of, write_scores
+    from aiart_train.scores import SCORES, write_scores
     from aiart_train.split import read_split
 
     card = read_card(made.partial / CARD)
@@ -256,20 +265,7 @@ def _cross_validate(made: NewRun) -> None:
         split = read_split(fold / SPLIT)
         with usage_errors(UnfitRecipe):
             rows += score_fold(recipe, folder, split, seed, number, fold, listener(recipe))
-    scores = scores_of(rows)
-    decisions = cross_fit(scores, targets(rows), np.array([row.fold for row in rows]))
-    report = Report(
-        title=made.folder.name,
-        pictures=f"pictures, each scored by a network of {card['folds']} that had not seen it",
-        fitted_on="the other folds",
-        card=card,
-        history=None,
-        chosen_epoch=None,
-        folder=folder,
-        rows=rows,
-        scores=scores,
-        decisions=decisions,
-    )
+    report = pooled_report(made.folder.name, f"a network of {card['folds']}", card, rows)
     write_scores(made.partial / SCORES, rows)
     save_report(made.partial, report)
     click.echo(headline(report), err=True)
@@ -340,7 +336,7 @@ def evaluate(
         if part == "validation":
             fitted_on = "these very pictures, which flatters it"
     else:
-        dataset = _scan(folder, ai, human)
+        dataset = _scan((folder,), ai, human)
         rows = unseen(dataset, run.rows)
         if left_out := len(dataset.pictures) - len(rows):
             click.echo(f"left out: {left_out} pictures that the run has seen, or nearly", err=True)
@@ -410,16 +406,23 @@ def compare(a: Path, b: Path) -> None:
 
 
 @main.command()
-@click.argument("folder", metavar="DATA", type=PATH)
+@click.argument("folders", metavar="DATA...", nargs=-1, required=True, type=PATH)
 @class_options
+@source_option
 @click.option(
     "--out",
     type=PATH,
     default=Path(),
     help="The folder in which audit.md and audit.json are written.  [default: the current folder]",
 )
-def audit(folder: Path, ai: str | None, human: str | None, out: Path) -> None:
-    """Print what to know of a folder of art, DATA, before training on it.
+def audit(
+    folders: tuple[Path, ...],
+    ai: str | None,
+    human: str | None,
+    one_source: tuple[str, ...],
+    out: Path,
+) -> None:
+    """Print what to know of folders of art, DATA, before training on them.
 
     Counts, sizes, formats, duplicates, and how well a classifier tells the classes apart that sees
     only the files' metadata and geometry; warnings where that spoils a training.
@@ -431,11 +434,11 @@ def audit(folder: Path, ai: str | None, human: str | None, out: Path) -> None:
     from aiart_train.audit import audit as examine
     from aiart_train.audit_report import describe, warn
 
-    if out.resolve().is_relative_to(folder.resolve()):
+    if any(out.resolve().is_relative_to(folder.resolve()) for folder in folders):
         raise click.BadParameter(
             "the audit would lie inside the data folder: name another", param_hint="'--out'"
         )
-    dataset = _scan(folder, ai, human)
+    dataset = _scan(folders, ai, human, one_source)
     if sys.stderr.isatty():
         click.echo("Measuring what the files alone give away", err=True)
     found = examine(dataset)
@@ -474,11 +477,14 @@ def fetch(folder: Path) -> None:
     click.echo(click.format_filename(folder))
 
 
-def _scan(folder: Path, ai: str | None, human: str | None) -> Dataset:
+def _scan(
+    folders: Sequence[Path], ai: str | None, human: str | None, one_source: Sequence[str] = ()
+) -> Dataset:
     from aiart_train.dataset import scan
 
     names = {label: name for label, name in (("ai", ai), ("human", human)) if name}
-    dataset = scan(folder, names, progress("Reading pictures"))
+    shown = progress("Reading pictures")
+    dataset = scan(*folders, names=names, one_source=one_source, progress=shown)
     for line in dataset.broken:
         click.echo(f"skipped: {line}", err=True)
     return dataset

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 
-from aiart_train.evaluate import predict
+from aiart_train.calibration import cross_fit
+from aiart_train.evaluate import predict, targets
 from aiart_train.fit import Listener, fit
 from aiart_train.recipes import Recipe
-from aiart_train.run_folder import CHECKPOINT, write_history
-from aiart_train.scores import SCORES, ScoredRow, add_scores, read_scores, write_scores
+from aiart_train.report import Report
+from aiart_train.run_folder import CHECKPOINT, MODEL, write_history
+from aiart_train.scores import (
+    SCORES,
+    ScoredRow,
+    add_scores,
+    read_scores,
+    scores_of,
+    write_scores,
+)
 from aiart_train.split import SplitRow, rows_of
 
 
@@ -25,6 +36,8 @@ def score_fold(
     listener: Listener,
 ) -> tuple[ScoredRow, ...]:
     """Train on one fold's training part and score its test part, or read what was scored before.
+
+    The fold's folder becomes a run folder, but for its card and its report.
 
     Args:
         recipe: what to train and how.
@@ -42,13 +55,45 @@ def score_fold(
         PictureError: a picture of the split cannot be read any more.
         AiartError: a file of the fold cannot be written, or is broken.
     """
-    if (fold_folder / SCORES).exists():
-        return read_scores(fold_folder / SCORES)
-    keras.utils.clear_session()  # of the fold before
-    checkpoint = fold_folder / CHECKPOINT
-    model, history = fit(recipe, folder, rows, seed, checkpoint, listener)
-    test = rows_of(rows, "test")
-    scores = predict(model, folder, test, recipe.input)
-    write_history(fold_folder, history)
-    write_scores(fold_folder / SCORES, add_scores(test, scores, [number] * len(test)))
-    return read_scores(fold_folder / SCORES)
+    if not (fold_folder / SCORES).exists():
+        keras.utils.clear_session()  # of the fold before
+        checkpoint = fold_folder / CHECKPOINT
+        model, history = fit(recipe, folder, rows, seed, checkpoint, listener)
+        scored: tuple[ScoredRow, ...] = ()
+        for part in ("validation", "test"):
+            pictures = rows_of(rows, part)
+            scores = predict(model, folder, pictures, recipe.input)
+            scored += add_scores(pictures, scores, number)
+        model.save(fold_folder / MODEL)
+        write_history(fold_folder, history)
+        write_scores(fold_folder / SCORES, scored)
+    return tuple(row for row in read_scores(fold_folder / SCORES) if row.part == "test")
+
+
+def pooled_report(
+    title: str, networks: str, card: dict[str, Any], rows: Sequence[ScoredRow]
+) -> Report:
+    """Prepare the report on out-of-fold scores; each fold's decision rule is that of the others.
+
+    Args:
+        title: of the report.
+        networks: what scored, as in `a network of 5`.
+        card: of the cross-validation.
+        rows: of all folds.
+
+    Returns:
+        The report.
+    """
+    scores = scores_of(rows)
+    return Report(
+        title=title,
+        pictures=f"pictures, each scored by {networks} that had not seen it",
+        fitted_on="the other folds",
+        card=card,
+        history=None,
+        chosen_epoch=None,
+        folder=Path(card["data"]["folder"]),
+        rows=rows,
+        scores=scores,
+        decisions=cross_fit(scores, targets(rows), np.array([row.fold for row in rows])),
+    )

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
+import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
+from types import MappingProxyType
 
 import imagehash
 from PIL import Image
@@ -37,7 +41,8 @@ class Picture:
     Args:
         path: below the data folder, with forward slashes.
         label: `ai` or `human`.
-        source: the nested folder it comes from, or its class's folder where it is not nested.
+        source: the nested folder it comes from, or its class's folder where it is not nested; or a
+            pattern that stands for several.
         sha256: of the file.
         phash: 64-bit perceptual hash of what it shows.
         format: as Pillow names what the file holds, such as `JPEG`.
@@ -61,10 +66,10 @@ class Picture:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A scanned data folder.
+    """Scanned data.
 
     Args:
-        folder: the data folder.
+        folder: the data folder, or the one that several have in common.
         pictures: sorted by path.
         broken: one line for each file that cannot be read as a picture.
     """
@@ -75,43 +80,50 @@ class Dataset:
 
 
 def scan(
-    folder: Path,
-    names: dict[str, str] | None = None,
+    *folders: Path,
+    names: Mapping[str, str] = MappingProxyType({}),
+    one_source: Sequence[str] = (),
     progress: Callable[[list[Path]], Iterable[Path]] = iter,
 ) -> Dataset:
-    """Read every picture of a data folder once: what it is, where it belongs, what it looks like.
+    """Read every picture of data folders once: what it is, where it belongs, what it looks like.
 
     Args:
-        folder: holds one folder per class; what counts as a picture is decided by content.
+        folders: each holds one folder per class; what counts as a picture is decided by content.
         names: the class folder's name for a label, where `KNOWN_NAMES` does not tell. Default none.
+        one_source: patterns as of a shell; all sources that match one of them count as one.
+            Default none.
         progress: wraps the list of files that is walked through. Default: nothing.
 
     Returns:
         The data set.
 
     Raises:
-        DataError: there are not two classes, a class has no picture, or too many files are broken.
+        DataError: a folder lies in another one or has not two classes, a class has no picture, or
+            too many files are broken.
     """
-    files: list[Path] = []
-    labels: dict[Path, str] = {}
-    for label, class_folder in _class_folders(folder, names or {}).items():
-        found = sorted(_files_in(class_folder))
-        files += found
-        labels.update(dict.fromkeys(found, label))
+    folder, data_folders = _resolve(folders)
+    found: dict[Path, tuple[str, str]] = {}  # label and source
+    for data_folder in data_folders:
+        for label, class_folder in _class_folders(data_folder, names).items():
+            for path in sorted(_files_in(class_folder)):
+                within = path.relative_to(data_folder).parts[:-1][:2]
+                source = (data_folder.relative_to(folder) / Path(*within)).as_posix()
+                alike = (pattern for pattern in one_source if fnmatchcase(source, pattern))
+                found[path] = label, next(alike, source)
 
     pictures, broken = [], []
-    for path in progress(files):
+    for path in progress(list(found)):
         try:
-            pictures.append(_describe(path, folder, labels[path]))
+            pictures.append(_describe(path, folder, *found[path]))
         except PictureError as error:
             broken.append(error.format_message())
     for label in LABELS:
         if not any(picture.label == label for picture in pictures):
             raise DataError(folder, f"the class {label!r} has no picture that can be read")
-    if len(broken) > MOST_BROKEN * len(files):
+    if len(broken) > MOST_BROKEN * len(found):
         raise DataError(
             folder,
-            f"{len(broken)} of {len(files)} files cannot be read as pictures "
+            f"{len(broken)} of {len(found)} files cannot be read as pictures "
             f"(at most {MOST_BROKEN:.0%} are skipped); the first is {broken[0]}",
         )
     return Dataset(folder, tuple(sorted(pictures, key=lambda picture: picture.path)), tuple(broken))
@@ -130,7 +142,19 @@ def fingerprint(pictures: Iterable[Picture]) -> str:
     return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
-def _class_folders(folder: Path, names: dict[str, str]) -> dict[str, Path]:
+def _resolve(folders: Sequence[Path]) -> tuple[Path, tuple[Path, ...]]:
+    """Find the folder that data folders have in common; one alone is left as it was named."""
+    if len(folders) == 1:
+        return folders[0], (folders[0],)
+    resolved = tuple(folder.resolve() for folder in folders)
+    common = Path(os.path.commonpath(resolved))
+    for one, other in itertools.permutations(resolved, 2):
+        if one.is_relative_to(other):
+            raise DataError(one, f"this data folder lies in another, {other}: name one of them")
+    return common, resolved
+
+
+def _class_folders(folder: Path, names: Mapping[str, str]) -> dict[str, Path]:
     try:
         folders = sorted(path for path in folder.iterdir() if path.is_dir())
     except OSError as error:
@@ -165,17 +189,16 @@ def _plain(name: str) -> str:
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
-def _describe(path: Path, folder: Path, label: str) -> Picture:
+def _describe(path: Path, folder: Path, label: str, source: str) -> Picture:
     image = decode(path, at_least=_PHASH_SIDE)
     content = path.read_bytes()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as in decode, which has read the picture
         header = Image.open(io.BytesIO(content))
-    below = path.relative_to(folder)
     return Picture(
-        path=below.as_posix(),
+        path=path.relative_to(folder).as_posix(),
         label=label,
-        source="/".join(below.parts[:-1][:2]),
+        source=source,
         sha256=hashlib.sha256(content).hexdigest(),
         phash=int(str(imagehash.phash(image)), 16),
         format=header.format or "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,12 @@ _CLASS_OPTIONS = (
     click.option("--ai", help="The folder of AI art in it, where its name does not tell."),
     click.option("--human", help="The folder of human art, likewise."),
 )
+_SOURCE_OPTION = click.option(
+    "--one-source",
+    multiple=True,
+    metavar="PATTERN",
+    help="Take the sources that match, as in 'ai/artist_*', for one; may be repeated.",
+)
 
 
 def class_options(command: Command) -> Command:
@@ -27,6 +33,11 @@ def class_options(command: Command) -> Command:
     for option in reversed(_CLASS_OPTIONS):
         command = option(command)
     return command
+
+
+def source_option(command: Command) -> Command:
+    """Add what joins sources."""
+    return _SOURCE_OPTION(command)
 
 
 def training_options(command: Command) -> Command:
@@ -43,11 +54,13 @@ def training_options(command: Command) -> Command:
     options = (
         click.option(
             "--data",
-            "folder",
+            "folders",
             type=PATH,
-            help="A folder with one folder of AI art and one of human art.",
+            multiple=True,
+            help="A folder with one folder of AI art and one of human art; may be repeated.",
         ),
         *_CLASS_OPTIONS,
+        _SOURCE_OPTION,
         click.option(
             "--recipe",
             "recipe_name",
@@ -61,6 +74,14 @@ def training_options(command: Command) -> Command:
             "--by-source",
             is_flag=True,
             help="Keep each source, a folder in a class's folder, whole in one part.",
+        ),
+        click.option(
+            "--hold-out",
+            "tested",
+            metavar="SPLIT",
+            type=PATH,
+            help="The split.csv of another run: train on nothing that it tests on or that looks "
+            "like it. `fit` tests on that, `crossval` leaves it out.",
         ),
         click.option(
             "--runs",
@@ -106,11 +127,10 @@ def usage_errors(kind: type[ValueError]) -> Iterator[None]:
         raise click.UsageError(str(error)) from error
 
 
-def required(folder: Path | None) -> Path:
-    """Ask for the data folder, which only --resume can do without."""
-    if folder is None:
+def require(folders: Sequence[Path]) -> None:
+    """Ask for a data folder, which only --resume can do without."""
+    if not folders:
         raise click.UsageError("Missing option '--data'.")
-    return folder
 
 
 def refuse_beside_resume() -> None:

@@ -168,7 +168,16 @@ RECIPES = {
         ),
         # A first look in two minutes: a head on features as ImageNet left them.
         Recipe("quick", size=192, batch_size=32, head_views=1),
-        # The best small network: the same at a higher resolution and on varied views.
+        # The embedded model: for art of many sources, none of which may dominate.
+        Recipe(
+            "default",
+            size=240,
+            head_views=3,
+            head_penalty=0.1,
+            balance="source",
+            augmentation=_VIEWS,
+        ),
+        # The best on one source: the same at a higher resolution.
         Recipe("lite0", size=288, head_views=5, balance="class", augmentation=_VIEWS),
     )
 }

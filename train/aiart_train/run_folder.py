@@ -10,7 +10,7 @@ runs/2026-11-22-seed/
     report.md      all of it for a person, with plots beside it
     report.html    the same in one file, with the worst mistakes as thumbnails
 runs/2026-11-22-seed-crossval/
-    fold-1/ ...    split.csv, history.csv and scores.csv of each fold
+    fold-1/ ...    a run folder for each fold, without a report
     card.json, scores.csv, metrics.json, report.md, report.html    of all folds together
 runs/latest        a link to the newest training
 

@@ -31,24 +31,21 @@ class ScoredRow(SplitRow):
 
 
 def add_scores(
-    rows: Sequence[SplitRow],
-    scores: NDArray[np.float64],
-    folds: Sequence[int] | None = None,
+    rows: Sequence[SplitRow], scores: NDArray[np.float64], fold: int | None = None
 ) -> tuple[ScoredRow, ...]:
     """Join pictures with their scores.
 
     Args:
         rows: the pictures.
         scores: float of shape [n, 2], p(ai) and p(human).
-        folds: the number of each picture's fold. Default: there are none.
+        fold: whose network scored them. Default: there is none.
 
     Returns:
         One scored row per picture, in order.
     """
-    fold_of = [None] * len(rows) if folds is None else folds
     return tuple(
         ScoredRow(**asdict(row), fold=fold, p_ai=float(p_ai))
-        for row, p_ai, fold in zip(rows, scores[:, 0], fold_of, strict=True)
+        for row, p_ai in zip(rows, scores[:, 0], strict=True)
     )
 
 

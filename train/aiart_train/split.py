@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -78,13 +78,16 @@ def make_row(picture: Picture, group: int, part: str) -> SplitRow:
     )
 
 
-def draw_split(dataset: Dataset, seed: int, by_source: bool = False) -> tuple[SplitRow, ...]:
+def draw_split(
+    dataset: Dataset, seed: int, by_source: bool = False, held_out: Collection[Picture] = ()
+) -> tuple[SplitRow, ...]:
     """Draw a stratified split that keeps near-duplicates together.
 
     Args:
         dataset: what to split.
         seed: the same data and seed give the same split.
         by_source: keep whole sources together too. Default False.
+        held_out: the test part, see `hold_out`. Default: one is drawn.
 
     Returns:
         One row per picture, in the data set's order.
@@ -92,7 +95,7 @@ def draw_split(dataset: Dataset, seed: int, by_source: bool = False) -> tuple[Sp
     Raises:
         DataError: a class has too few different pictures, or sources, for three parts.
     """
-    return next(_draw(dataset, seed, by_source, FOLDS))
+    return next(_draw(dataset, seed, by_source, FOLDS, held_out))
 
 
 def draw_folds(
@@ -113,6 +116,34 @@ def draw_folds(
         DataError: a class has too few different pictures, or sources, for three parts.
     """
     return tuple(_draw(dataset, seed, by_source, count))
+
+
+def hold_out(dataset: Dataset, rows: Sequence[SplitRow]) -> tuple[Picture, ...]:
+    """Find the pictures that another split tests on, and those that look like them.
+
+    Args:
+        dataset: where to look; files may lie elsewhere than the split says.
+        rows: of the other split.
+
+    Returns:
+        The pictures, in the data set's order.
+
+    Raises:
+        DataError: there is none.
+    """
+    phashes = [picture.phash for picture in dataset.pictures]
+    groups = group([*phashes, *(row.phash for row in rows_of(rows, "test"))])
+    tested = set(groups[len(phashes) :])
+    found = tuple(
+        picture
+        for picture, number in zip(dataset.pictures, groups, strict=False)
+        if number in tested
+    )
+    if not found:
+        raise DataError(
+            dataset.folder, "it has no picture of the test part to hold out: name another split"
+        )
+    return found
 
 
 def check_split(dataset: Dataset, rows: Sequence[SplitRow]) -> None:
@@ -277,7 +308,11 @@ def _check(path: Path, rows: Sequence[SplitRow]) -> None:
 
 
 def _draw(
-    dataset: Dataset, seed: int, by_source: bool, count: int
+    dataset: Dataset,
+    seed: int,
+    by_source: bool,
+    count: int,
+    held_out: Collection[Picture] = (),
 ) -> Iterator[tuple[SplitRow, ...]]:
     pictures = dataset.pictures
     groups = np.array(group([picture.phash for picture in pictures]))
@@ -290,13 +325,18 @@ def _draw(
             f"each class needs at least {least} {things} that do not look alike, "
             "to train, validate and test",
         )
-    for test in _fold(targets, units, seed, count):
+    tests: Iterable[NDArray[np.int_]] = (
+        [np.flatnonzero([picture in held_out for picture in pictures])]
+        if held_out
+        else _fold(targets, units, seed, count)
+    )
+    for test in tests:
         parts = np.full(len(pictures), "train", dtype=object)
         parts[test] = "test"
         rest = np.flatnonzero(parts == "train")
-        for held_out in _fold(targets[rest], units[rest], seed, count):
-            if len(set(targets[rest[held_out]])) == len(LABELS):  # few sources may leave one out
-                parts[rest[held_out]] = "validation"
+        for fold in _fold(targets[rest], units[rest], seed, count):
+            if len(set(targets[rest[fold]])) == len(LABELS):  # few sources may leave one out
+                parts[rest[fold]] = "validation"
                 break
         if any(len(set(targets[parts == part])) < len(LABELS) for part in PARTS):
             raise DataError(

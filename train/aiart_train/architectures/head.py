@@ -25,11 +25,13 @@ def add_head(pixels: Any, levels: Sequence[Any], name: str, dropout: float) -> k
     Returns:
         An uncompiled model whose last layer is called `p_human`.
     """
+    # GlobalAveragePooling2D would become TFLite's MEAN, whose int8 kernels are several times slower.
     pooled = [
-        layers.GlobalAveragePooling2D(name=f"pool{number}")(level)
+        layers.AveragePooling2D(level.shape[1:3], name=f"pool{number}")(level)
         for number, level in enumerate(levels)
     ]
     x = layers.Concatenate(name="levels")(pooled) if len(pooled) > 1 else pooled[0]
+    x = layers.Flatten(name="features")(x)
     x = layers.Dropout(dropout, name="dropout")(x)
     x = layers.Dense(1, activation="sigmoid", name="p_human")(x)
     return keras.Model(pixels, x, name=name)

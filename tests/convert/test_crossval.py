@@ -1,0 +1,80 @@
+"""A cross-validation, converted, and the decision rule that its scores give."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+from aiart_edge.model_file import read_model_file
+from aiart_train.calibration import fit_decision
+from aiart_train.evaluate import targets
+from aiart_train.scores import read_scores, scores_of
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def before(art: Path, tmp_path_factory: pytest.TempPathFactory, aiart_train: Command) -> Path:
+    """A cross-validation of Keras models."""
+    runs = tmp_path_factory.mktemp("crossval")
+    options = ["--recipe", "seed", "--size", 64, "--epochs", 3, "--folds", 2]
+    result = aiart_train("crossval", "--data", art, "--runs", runs, *options)
+    assert result.exit_code == 0, result.stderr
+    return Path(result.stdout.strip())
+
+
+@pytest.fixture(scope="module")
+def converted(before: Path, aiart_convert: Command) -> Result:
+    return aiart_convert("crossval", before, "--quantize", "int8")
+
+
+@pytest.fixture(scope="module")
+def folder(converted: Result) -> Path:
+    assert converted.exit_code == 0, converted.stderr
+    return Path(converted.stdout.strip())
+
+
+def test_every_picture_is_scored_by_the_file_of_the_fold_that_tested_it(
+    before: Path, folder: Path
+) -> None:
+    rows, keras_rows = read_scores(folder / "scores.csv"), read_scores(before / "scores.csv")
+    assert [(row.path, row.fold) for row in rows] == [(row.path, row.fold) for row in keras_rows]
+    drift = np.abs(scores_of(rows) - scores_of(keras_rows)).max()
+    assert 0 < drift < 0.2
+
+
+def test_the_report_names_the_precision_and_the_runtime(folder: Path) -> None:
+    report = (folder / "report.md").read_text()
+    assert "int8 file of a network of 2, with " in report
+    assert json.loads((folder / "metrics.json").read_text())["n"] == 80
+
+
+def test_keras_and_the_files_are_compared(converted: Result) -> None:
+    assert "80 pictures in the test parts of both" in converted.stderr
+    assert "A = Keras" in converted.stderr
+
+
+def test_a_file_takes_its_decision_rule_from_the_scores_that_are_named(
+    before: Path, folder: Path, aiart_convert: Command, tmp_path: Path
+) -> None:
+    fold = before / "fold-1"
+    result = aiart_convert(
+        fold, "--quantize", "int8", "--out", tmp_path, "--decision", folder,
+        "--max-drop", 100, "--min-agreement", 0,
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    rows = read_scores(folder / "scores.csv")
+    description = read_model_file(tmp_path / "model-int8.tflite").description
+    assert description.decision == fit_decision(scores_of(rows), targets(rows))
+
+
+def test_a_plain_run_is_no_cross_validation(
+    before: Path, aiart_convert: Command, one_line: Callable[[Result], str]
+) -> None:
+    result = aiart_convert("crossval", before / "fold-1", "--quantize", "int8")
+    assert "not what  aiart-train crossval  leaves" in one_line(result)
