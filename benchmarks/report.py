@@ -18,6 +18,7 @@ from aiart_train.document import (
     Section,
     Table,
     plot_files,
+    table_to_markdown,
     to_html,
     to_markdown,
 )
@@ -29,7 +30,7 @@ from benchmarks.variants import TOOLS, Variant
 DOCS = Path(__file__).parents[1] / "docs" / "benchmarks"
 
 _NONE = "-"
-_MARKS = ("<!-- written by python -m benchmarks.report -->", "<!-- up to here -->")
+_BEGIN, _END = "<!-- written by python -m {} -->", "<!-- up to here -->"
 
 _Cell = Callable[[Row], str]
 
@@ -112,11 +113,9 @@ def readme_table(results: Results) -> str:
         "peak MiB": _peak,
         "x original": lambda row: _times(row.ratio),
     }
-    head, *lines = (columns, *([cell(row) for cell in columns.values()] for row in rows))
-    table = [head, ["---"] * len(columns), *lines]
     count = results.rows[0].figure("picture", "count")
     return (
-        "\n".join(f"| {' | '.join(line)} |" for line in table)
+        table_to_markdown(_table(rows, columns))
         + f"\n\n{_device(results)}; {results.date}; load average "
         f"{results.before['load average']} before and {results.after['load average']} after. "
         f"{len(results.labels)} pictures of the test part, from file to verdict, 1 thread; "
@@ -124,12 +123,13 @@ def readme_table(results: Results) -> str:
     )
 
 
-def put_into(text: str, table: str) -> str:
+def put_into(text: str, table: str, module: str = "benchmarks.report") -> str:
     """Put a table between the two marks of a document.
 
     Args:
         text: of the document.
         table: what shall stand there.
+        module: that writes it, as the marks say. Default `benchmarks.report`.
 
     Returns:
         The new text.
@@ -137,10 +137,10 @@ def put_into(text: str, table: str) -> str:
     Raises:
         ValueError: it has no marks.
     """
-    begin, end = _MARKS
-    pattern = f"(?<={re.escape(begin)}\n).*?(?={re.escape(end)})"
+    begin = _BEGIN.format(module)
+    pattern = f"(?<={re.escape(begin)}\n).*?(?={re.escape(_END)})"
     if not re.search(pattern, text, re.DOTALL):
-        raise ValueError(f"Expected {begin} and {end}. Received no such pair.")
+        raise ValueError(f"Expected {begin} and {_END}. Received no such pair.")
     return re.sub(pattern, lambda _: f"\n{table}\n", text, count=1, flags=re.DOTALL)
 
 

@@ -74,7 +74,7 @@ def test_pictures_that_every_change_leaves_alike_keep_their_verdicts(
         save(Image.new("RGB", (60, 60), colour), tmp_path, label)
         for colour, label in (("black", "ai"), ("white", "human"), ("white", "ai"))
     ]
-    figures = sweep(brightness, tmp_path, rows, RULE, VERDICTS)
+    figures = sweep(brightness.predict_on_batch, tmp_path, rows, RULE, VERDICTS)
     assert [each.name for each in figures] == [UNCHANGED, *PERTURBATIONS]
     assert {each.flip_rate for each in figures} == {0}
     assert {each.accuracy for each in figures} == {2 / 3}
@@ -109,7 +109,8 @@ def test_the_unchanged_pictures_are_measured_as_evaluation_does_it(
             walked.append(row)
             yield row
 
-    unchanged = sweep(brightness, art, rows, RULE, VERDICTS, progress)[0]  # type: ignore[arg-type]
+    score = brightness.predict_on_batch
+    unchanged = sweep(score, art, rows, RULE, VERDICTS, progress)[0]  # type: ignore[arg-type]
     expected = measure(rows, predict(brightness, art, rows, RULE))
     assert unchanged.accuracy == expected.accuracy
     assert unchanged.balanced_accuracy == expected.balanced_accuracy

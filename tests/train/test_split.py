@@ -276,6 +276,8 @@ def test_the_real_data_are_split_as_the_original_study_did(shared_data: Path) ->
     from aiart_train.dataset import scan
 
     rows = draw_split(scan(shared_data / "kaggle"), seed=0)
+    committed = Path(__file__).parents[2] / "benchmarks" / "kaggle-split.csv"
+    assert rows == read_split(committed)  # which the embedded model's training holds out
     sizes = [len(rows_of(rows, part)) for part in ("train", "validation", "test")]
     assert sum(sizes) == 960
     assert sizes == pytest.approx([614, 154, 192], abs=3)

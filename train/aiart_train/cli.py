@@ -354,7 +354,7 @@ def evaluate(
     scores = predict(model, folder, rows, input_rule, progress("Scoring"))
     decisions = apply_rule(scores, rule)
     changed = (
-        sweep(model, folder, rows, input_rule, rule, progress("Changing pictures"))
+        sweep(model.predict_on_batch, folder, rows, input_rule, rule, progress("Changing pictures"))
         if robustness
         else ()
     )

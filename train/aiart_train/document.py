@@ -133,14 +133,25 @@ def to_markdown(document: Document) -> str:
         if section.lines:
             blocks.append("\n".join(f"- {_plain(line)}" for line in section.lines))
         for table in section.tables:
-            rule = ("---",) * len(table.head)
-            lines = (table.head, rule, *table.rows)
-            blocks.append("\n".join(f"| {' | '.join(map(_plain, line))} |" for line in lines))
+            blocks.append(table_to_markdown(table))
         for plot in section.plots:
             blocks.append(
                 f"![{_plain(plot.caption)}]({_file_name(plot)})\n\n{_plain(plot.caption)}"
             )
     return "\n\n".join(blocks) + "\n"
+
+
+def table_to_markdown(table: Table) -> str:
+    """Write a table as Markdown.
+
+    Args:
+        table: of text.
+
+    Returns:
+        Markdown, without a line break at its end.
+    """
+    lines = (table.head, ("---",) * len(table.head), *table.rows)
+    return "\n".join(f"| {' | '.join(map(_plain, line))} |" for line in lines)
 
 
 def to_html(document: Document) -> str:

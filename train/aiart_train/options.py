@@ -65,7 +65,7 @@ def training_options(command: Command) -> Command:
             "--recipe",
             "recipe_name",
             type=click.Choice(list(RECIPES)),
-            default="lite0",
+            default="default",
             show_default=True,
             help="What to train.",
         ),

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
@@ -79,7 +78,7 @@ PERTURBATIONS: dict[str, Callable[[Image.Image], bytes]] = {
 
 
 def sweep(
-    model: keras.Model,
+    score: Callable[[NDArray[np.uint8]], NDArray[np.float32]],
     folder: Path,
     rows: Sequence[SplitRow],
     rule: InputRule,
@@ -92,11 +91,12 @@ def sweep(
     with their number.
 
     Args:
-        model: a Keras model, see `evaluate.predict`.
+        score: from pixels, uint8 of shape [n, height, width, 3], to what
+            `evaluate.to_scores` takes.
         folder: the data folder.
         rows: the pictures; of a part that neither trained nor fitted the decision rule.
-        rule: how the model wants them.
-        decision: the model's.
+        rule: how they are wanted.
+        decision: made for these scores.
         progress: wraps the rows that are walked through. Default: nothing.
 
     Returns:
@@ -105,7 +105,7 @@ def sweep(
     Raises:
         PictureError: a picture cannot be read.
     """
-    outputs = [model.predict_on_batch(_versions(folder / row.path, rule)) for row in progress(rows)]
+    outputs = [score(_versions(folder / row.path, rule)) for row in progress(rows)]
     by_version = np.stack(outputs, axis=1)  # [versions, n, outputs]
     unchanged = apply_rule(to_scores(by_version[0]), decision).verdicts
     return tuple(
