@@ -115,7 +115,7 @@ def import_interpreter(runtime: str) -> Callable[..., Interpreter]:
     """
     try:
         module = importlib.import_module(f"{RUNTIMES[runtime]}.interpreter")
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # LiteRT loads its libraries itself
         problem = f"{WHEELS[runtime]} is installed and cannot be loaded ({error})"
         raise RuntimeUnavailable(f"{problem}: {_how_to_install(runtime)}") from error
     interpreter: Callable[..., Interpreter] = module.Interpreter
