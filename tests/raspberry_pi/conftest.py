@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.raspberry_pi.document import lines_of, packages_of
+from tests.raspberry_pi.pictures import draw_pictures
 from tests.raspberry_pi.systems import HERE, SYSTEMS, Pi, build
 
 REPOSITORY = HERE.parents[1]
@@ -62,9 +63,35 @@ def pi(pis: dict[str, Pi], request: pytest.FixtureRequest) -> Pi:
     return pis[request.param]
 
 
+@pytest.fixture(scope="session")
+def pictures(pis: dict[str, Pi], tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Drawn pictures and the samples; in every system they lie in /root/pictures."""
+    folder = tmp_path_factory.mktemp("drawn")
+    draw_pictures(folder)
+    for sample in (REPOSITORY / "samples").glob("*.jpg"):
+        (folder / sample.name).write_bytes(sample.read_bytes())
+    found = sorted(folder.iterdir())
+    assert len(found) >= 22
+    for pi in pis.values():
+        copy_to(pi, "pictures", found)
+    return found
+
+
+def copy_to(pi: Pi, folder: str, files: list[Path]) -> None:
+    place = pi.root / "root" / folder
+    place.mkdir(exist_ok=True)
+    for file in files:
+        (place / file.name).write_bytes(file.read_bytes())
+
+
 def type_line(pi: Pi, line: str) -> subprocess.CompletedProcess[str]:
     """Have the system's shell do a line of the document; the user is root already."""
-    offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "/wheels", "USER": "root", "SYSTEMD_OFFLINE": "1"}
+    offline = {
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": "/wheels",
+        "USER": "root",
+        "SYSTEMD_OFFLINE": "1",
+    }
     done = pi.run("/bin/sh", "-c", line.replace("sudo ", ""), environment=offline)
     assert done.returncode == 0, f"{pi.system.name}: {line}\n{done.stdout}{done.stderr}"
     return done

@@ -1,4 +1,4 @@
-"""Emulated Raspberry Pis: root file systems of what Raspberry Pi OS is based on, and how to run in them.
+"""Emulated Raspberry Pis: root file systems of what their OS is based on, and how to run in them.
 
 A system is unpacked from Debian's packages, none of which needs to be configured, so that nothing
 runs while it is built. Each ARM program in it is replaced by launcher.c, which starts it under the
@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,12 +197,13 @@ class Pi:
         Returns:
             The counts, the last one up to the program's end, and its standard output.
         """
-        plugin = "file=/emulator/counter.so,to=/tmp/counts"
-        done = self.run(
-            *words, core=core, environment={"QEMU_PLUGIN": plugin, "PYTHONHASHSEED": "0"}
-        )
-        assert done.returncode == 0, done.stderr
-        return list(map(int, (self.root / "tmp/counts").read_text().split())), done.stdout
+        with tempfile.NamedTemporaryFile("r", dir=self.root / "tmp") as counts:
+            inside = f"/tmp/{Path(counts.name).name}"
+            environment = {"QEMU_PLUGIN": f"file=/emulator/counter.so,to={inside}"}
+            environment["PYTHONHASHSEED"] = "0"
+            done = self.run(*words, core=core, environment=environment)
+            assert done.returncode == 0, done.stderr
+            return list(map(int, counts.read().split())), done.stdout
 
 
 def prepare(cache: Path) -> None:
@@ -263,8 +265,8 @@ def _fetch(command: Sequence[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode == 0:
         return
-    unreachable = r"Failed to fetch|Could not resolve|Could not connect|from versions: none"
-    if found := re.search(f".*({unreachable}).*", done.stderr):
+    unreachable = "Failed to fetch|Could not resolve|Unable to locate|from versions: none"
+    if found := re.search(f".*({unreachable}).*", done.stdout + done.stderr):
         raise Unavailable(f"packages cannot be fetched ({found[0].strip()})")
     raise RuntimeError(f"{command}: {done.stdout}{done.stderr}")
 
@@ -324,9 +326,7 @@ def _add_emulator(system: System, root: Path) -> None:
     gcc = ["gcc", "-O2", "-Wall", "-Wextra", "-Werror"]
     launcher, counter = folder / "launcher", folder / "counter.so"
     subprocess.run([*gcc, "-static", "-o", launcher, HERE / "launcher.c"], check=True)
-    subprocess.run(
-        [*gcc, "-fPIC", "-shared", "-o", counter, HERE / "counter.c"], check=True
-    )
+    subprocess.run([*gcc, "-fPIC", "-shared", "-o", counter, HERE / "counter.c"], check=True)
     for core in system.cores:
         (folder / core).write_text(CORES[core].cpuinfo())
     for place in ("usr/bin", "usr/sbin", "bin", "sbin"):
