@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import io
 import os
@@ -27,8 +26,6 @@ def run(command: click.Command) -> None:
     Args:
         command: of a room.
     """
-    # Python looks for garbage at the end, among all that was imported: a twentieth of a cold start.
-    atexit.register(gc.freeze)
     try:
         sys.exit(command.main(standalone_mode=False))
     except click.ClickException as error:
@@ -43,6 +40,9 @@ def run(command: click.Command) -> None:
         failure = OutputError(error.filename or "<stdout>", f"cannot be written ({error.strerror})")
         failure.show()
         sys.exit(failure.exit_code)
+    finally:
+        # At the end Python looks for garbage in all that was imported: a twentieth of a cold start.
+        gc.freeze()
 
 
 @contextmanager

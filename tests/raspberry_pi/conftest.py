@@ -31,11 +31,11 @@ def cache() -> Path:
 
 @pytest.fixture(scope="session")
 def wheel(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the tree."""
+    """The wheel, built from the tree by way of a source distribution."""
     folder = tmp_path_factory.mktemp("dist")
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"]
-    subprocess.run([*pip, str(folder), str(REPOSITORY)], check=True)
-    return next(folder.iterdir())
+    build_both = [sys.executable, "-m", "build", "--outdir", str(folder), str(REPOSITORY)]
+    subprocess.run(build_both, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
 
 
 @pytest.fixture(scope="session")

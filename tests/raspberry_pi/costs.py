@@ -17,6 +17,8 @@ REPOSITORY = HERE.parents[1]
 RECORDED = REPOSITORY / "benchmarks" / "raspberry_pi.json"
 TOLERANCE = 0.02  # a rise by less is none
 
+_PYTHON = "/opt/aiart/bin/python"
+_CLASSIFY = ("/opt/aiart/bin/aiart-edge", "classify", "--runtime")
 SAMPLE = "van-gogh-auvers-1890.jpg"
 STEPS = (
     *("start Python", "import numpy", "import Pillow", "import the runtime", "load the model"),
@@ -73,21 +75,21 @@ def count_costs(pis: Mapping[str, Pi]) -> Costs:
     for pi in pis.values():
         for program in (HERE / "cold_start.py", REPOSITORY / "benchmarks" / "bare_script.py"):
             shutil.copy(program, pi.root / "root")
+        for runtime in pi.system.runtimes:  # leaves the bytecode behind
+            pi.run(_PYTHON, "cold_start.py", runtime, SAMPLE)
+            pi.run(*_CLASSIFY, runtime, SAMPLE)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         return dict(pool.map(lambda where: _count(*where), wanted))
 
 
 def _count(pi: Pi, runtime: str, core: str) -> tuple[str, dict[str, int]]:
-    python = "/opt/aiart/bin/python"
-    pi.run(python, "cold_start.py", runtime, SAMPLE, core=core)  # leaves the bytecode behind
-    counts, memory = pi.count(python, "cold_start.py", runtime, SAMPLE, core=core)
+    counts, memory = pi.count(_PYTHON, "cold_start.py", runtime, SAMPLE, core=core)
     costs = dict(zip(STEPS, counts, strict=False))
-    classify = ("/opt/aiart/bin/aiart-edge", "classify", "--runtime", runtime, SAMPLE)
-    costs[WHOLE] = sum(pi.count(*classify, core=core)[0])
+    costs[WHOLE] = sum(pi.count(*_CLASSIFY, runtime, SAMPLE, core=core)[0])
     if runtime == pi.system.runtimes[0]:  # it takes no other
         (model,) = pi.root.glob("opt/aiart/lib/python3*/site-packages/aiart_edge/models/*.tflite")
         inside = f"/{model.relative_to(pi.root)}"
-        costs[FLOOR] = sum(pi.count(python, "bare_script.py", inside, SAMPLE, core=core)[0])
+        costs[FLOOR] = sum(pi.count(_PYTHON, "bare_script.py", inside, SAMPLE, core=core)[0])
     costs[MEMORY] = int(memory)
     costs[INSTALLED] = _installed(pi)
     return f"{pi.system.name}, {_NAMES[runtime]}, {core}", costs

@@ -200,7 +200,8 @@ class Pi:
         with tempfile.NamedTemporaryFile("r", dir=self.root / "tmp") as counts:
             inside = f"/tmp/{Path(counts.name).name}"
             environment = {"QEMU_PLUGIN": f"file=/emulator/counter.so,to={inside}"}
-            environment["PYTHONHASHSEED"] = "0"
+            # Neither the order of a set nor this machine's number of cores shall matter.
+            environment |= {"PYTHONHASHSEED": "0", "OPENBLAS_NUM_THREADS": "1"}
             done = self.run(*words, core=core, environment=environment)
             assert done.returncode == 0, done.stderr
             return list(map(int, counts.read().split())), done.stdout

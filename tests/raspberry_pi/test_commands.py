@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -97,7 +98,7 @@ def test_a_watched_folder_gives_each_picture_once_and_ends_when_told(pi: Pi) -> 
             arrive(name)
             record = json.loads(watcher.stdout.readline())
             assert record["path"] == f"inbox/{name}"
-            assert record["verdict"] == "unsure"
+            assert record["verdict"] in ("ai", "human", "unsure")
         watcher.send_signal(signal.SIGTERM)
         assert watcher.stdout.read() == ""
         assert watcher.wait() == 0
@@ -105,14 +106,9 @@ def test_a_watched_folder_gives_each_picture_once_and_ends_when_told(pi: Pi) -> 
 
 def test_nothing_but_the_declared_dependencies_was_needed(pi: Pi) -> None:
     done = pi.run("/opt/aiart/bin/pip", "list", "--local", "--format=json")
-    names = {found["name"].lower().replace("_", "-") for found in json.loads(done.stdout)}
+    names = {re.sub("[_.]", "-", found["name"].lower()) for found in json.loads(done.stdout)}
     declared = {wheel.partition("==")[0] for wheel in pi.system.wheels}
-    pip_itself = {"pip", "setuptools", "pkg-resources"}
-    assert (
-        {"aiart"}
-        < names - pip_itself
-        <= {"aiart"} | {name.replace(".", "-") for name in declared} | {"backports.strenum"}
-    )
+    assert names - {"pip", "setuptools", "pkg-resources"} == {"aiart", *declared}
     assert pi.run("/opt/aiart/bin/pip", "check").stdout == "No broken requirements found.\n"
     for compiler in ("gcc", "cc", "g++", "clang"):
         assert not (pi.root / "usr/bin" / compiler).exists()
