@@ -266,7 +266,7 @@ def _fetch(command: Sequence[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode == 0:
         return
-    unreachable = "Failed to fetch|Could not resolve|Unable to locate|from versions: none"
+    unreachable = "Failed to fetch|apt-get update .*failed|Unable to locate|from versions: none"
     if found := re.search(f".*({unreachable}).*", done.stdout + done.stderr):
         raise Unavailable(f"packages cannot be fetched ({found[0].strip()})")
     raise RuntimeError(f"{command}: {done.stdout}{done.stderr}")
