@@ -78,6 +78,7 @@ def count_costs(pis: Mapping[str, Pi]) -> Costs:
         for runtime in pi.system.runtimes:  # leaves the bytecode behind
             pi.run(_PYTHON, "cold_start.py", runtime, SAMPLE)
             pi.run(*_CLASSIFY, runtime, SAMPLE)
+        pi.run(*_bare_script(pi))
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         return dict(pool.map(lambda where: _count(*where), wanted))
 
@@ -87,12 +88,15 @@ def _count(pi: Pi, runtime: str, core: str) -> tuple[str, dict[str, int]]:
     costs = dict(zip(STEPS, counts, strict=False))
     costs[WHOLE] = sum(pi.count(*_CLASSIFY, runtime, SAMPLE, core=core)[0])
     if runtime == pi.system.runtimes[0]:  # it takes no other
-        (model,) = pi.root.glob("opt/aiart/lib/python3*/site-packages/aiart_edge/models/*.tflite")
-        inside = f"/{model.relative_to(pi.root)}"
-        costs[FLOOR] = sum(pi.count(_PYTHON, "bare_script.py", inside, SAMPLE, core=core)[0])
+        costs[FLOOR] = sum(pi.count(*_bare_script(pi), core=core)[0])
     costs[MEMORY] = int(memory)
     costs[INSTALLED] = _installed(pi)
     return f"{pi.system.name}, {_NAMES[runtime]}, {core}", costs
+
+
+def _bare_script(pi: Pi) -> tuple[str, ...]:
+    (model,) = pi.root.glob("opt/aiart/lib/python3*/site-packages/aiart_edge/models/*.tflite")
+    return _PYTHON, "bare_script.py", f"/{model.relative_to(pi.root)}", SAMPLE
 
 
 def _installed(pi: Pi) -> int:
