@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.raspberry_pi.costs import read_recorded, with_tables
+from tests.raspberry_pi.document import DOCUMENT
+
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -15,10 +18,10 @@ def two_lines() -> list[str]:
     return [line for line in block[1].splitlines() if line and not line.startswith("#")]
 
 
-def test_ci_runs_the_readmes_test_line_and_nothing_else() -> None:
+def test_ci_runs_the_readmes_test_line_and_the_emulated_raspberry_pis() -> None:
     script = (REPOSITORY / ".ci" / "run").read_text().splitlines()
     commands = [line for line in script if line and not line.startswith(("#", "set ", "cd "))]
-    assert commands == [two_lines()[1]]
+    assert commands == [two_lines()[1], ".venv/bin/python tests/raspberry_pi/run"]
 
 
 def test_the_readmes_first_line_classifies_a_sample() -> None:
@@ -31,6 +34,11 @@ def test_every_sample_has_its_origin_noted() -> None:
     origins = (samples / "README.md").read_text()
     for picture in samples.glob("*.jpg"):
         assert f"`{picture.name}`" in origins
+
+
+def test_the_costs_on_a_raspberry_pi_are_those_that_were_recorded() -> None:
+    document = DOCUMENT.read_text()
+    assert with_tables(document, read_recorded()) == document
 
 
 def test_every_link_between_the_documents_leads_somewhere() -> None:

@@ -380,4 +380,6 @@ def completion(shell: str) -> None:
 
 def program() -> None:
     """Be the program that the console script starts."""
+    # numpy would start a thread of OpenBLAS for each core, and nothing here needs them.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     run(main)

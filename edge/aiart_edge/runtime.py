@@ -115,7 +115,7 @@ def import_interpreter(runtime: str) -> Callable[..., Interpreter]:
     """
     try:
         module = importlib.import_module(f"{RUNTIMES[runtime]}.interpreter")
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # LiteRT loads its libraries itself
         problem = f"{WHEELS[runtime]} is installed and cannot be loaded ({error})"
         raise RuntimeUnavailable(f"{problem}: {_how_to_install(runtime)}") from error
     interpreter: Callable[..., Interpreter] = module.Interpreter
@@ -168,7 +168,8 @@ def _how_to_install(runtime: str) -> str:
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     if machine == "armv6l":
         return "none is published for ARMv6; a Raspberry Pi 2 or later, or a Zero 2, has one"
-    is_32_bit = machine in {"armv7l", "armv8l"}
+    # The kernel of a 32-bit Raspberry Pi OS has 64 bits on the newer devices.
+    is_32_bit = machine in {"armv7l", "armv8l"} or (machine == "aarch64" and sys.maxsize < 1 << 32)
     if is_32_bit and python != "3.11":
         return "on 32-bit ARM one is published for Python 3.11 alone: use Raspberry Pi OS Bookworm"
     if is_32_bit or (runtime, system, python) == ("tflite", "Linux", "3.11"):

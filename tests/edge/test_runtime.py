@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aiart_edge import RuntimeUnavailable
 from aiart_edge.model_file import read_model_file
-from aiart_edge.runtime import Network, load_network
+from aiart_edge.runtime import Network, import_interpreter, load_network
 
 
 class EchoInterpreter:
@@ -83,6 +83,19 @@ def test_without_a_runtime_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     with pytest.raises(RuntimeUnavailable, match="pip install tflite-runtime"):
         load_network(b"")
+
+
+def test_a_runtime_that_lacks_a_library_of_the_system_names_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "ai_edge_litert").mkdir()
+    problem = "libstdc++.so.6: cannot open shared object file"
+    (tmp_path / "ai_edge_litert" / "__init__.py").write_text(f"raise OSError({problem!r})")
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in ("ai_edge_litert", "ai_edge_litert.interpreter"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    with pytest.raises(RuntimeUnavailable, match="libstdc"):
+        import_interpreter("litert")
 
 
 @pytest.fixture
