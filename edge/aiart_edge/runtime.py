@@ -17,7 +17,7 @@ from aiart_edge.errors import RuntimeUnavailable
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# In order of preference: LiteRT's int8 kernels need 2 to 4 times fewer instructions on ARM.
+# In order of preference: LiteRT's int8 kernels need fewer instructions, docs/raspberry-pi.md.
 RUNTIMES = {"litert": "ai_edge_litert", "tflite": "tflite_runtime"}
 WHEELS = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
 
