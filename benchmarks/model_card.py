@@ -84,8 +84,8 @@ def figures(columns: Mapping[str, Mapping[str, Any]]) -> Table:
         ),
         "get a verdict": lambda m: f"{m['decisions']['coverage']:.1%}",
         "verdicts that are right": lambda m: _of_verdicts(m, LABELS, right=True),
-        "human art called `ai`": lambda m: _of_verdicts(m, ("human",), right=False),
-        "AI art called `human`": lambda m: _of_verdicts(m, ("ai",), right=False),
+        "human art called ai": lambda m: _of_verdicts(m, ("human",), right=False),
+        "AI art called human": lambda m: _of_verdicts(m, ("ai",), right=False),
         "ECE, calibrated": lambda m: f"{m['decisions']['ece']:.3f}",
     }
     return Table(

@@ -69,8 +69,8 @@ def test_shares_of_verdicts_are_counted_over_what_they_are_shares_of() -> None:
     }
     told = {line[0]: line[1] for line in figures({"somewhere": metrics}).rows}
     assert told["verdicts that are right"].startswith("88.0% (")
-    assert told["human art called `ai`"].startswith("4.0% (")
-    assert told["AI art called `human`"].startswith("8.0% (")
+    assert told["human art called ai"].startswith("4.0% (")
+    assert told["AI art called human"].startswith("8.0% (")
 
 
 def test_a_texture_has_the_size_of_its_picture_and_shows_none_of_it(
