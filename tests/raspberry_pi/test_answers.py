@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -60,15 +62,41 @@ def on_x86(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Answers]:
     return answer
 
 
-def on_arm(pi: Pi, model: Path, runtime: str, core: str, pictures: tuple[Path, ...]) -> Answers:
+@pytest.fixture(scope="session")
+def programs(pis: dict[str, Pi]) -> None:
+    """What answers in the systems."""
+    for pi in pis.values():
+        copy_to(pi, "models", [EMBEDDED_MODEL, HERE / "answers.py"])
+
+
+def answer_on_arm(
+    pi: Pi, model: Path, runtime: str, core: str, pictures: tuple[Path, ...]
+) -> Answers:
     """The answers of a system on one of its cores."""
-    copy_to(pi, "models", [model, HERE / "answers.py"])
     paths = [f"/root/pictures/{picture.name}" for picture in pictures]
     where = ("/root/models/answers.py", f"/root/models/{model.name}")
-    python = "/opt/aiart/bin/python"
-    done = pi.run(python, *where, runtime, "AUTO", "/root/out.npz", *paths, core=core)
+    python, out = "/opt/aiart/bin/python", f"root/{model.stem}-{runtime}-{core}.npz"
+    done = pi.run(python, *where, runtime, "AUTO", f"/{out}", *paths, core=core)
     assert done.returncode == 0, done.stderr
-    return read(pi.root / "root/out.npz")
+    return read(pi.root / out)
+
+
+@pytest.fixture(scope="session")
+def on_arm(
+    pis: dict[str, Pi], pictures: list[Path], programs: None
+) -> Iterator[Callable[..., Answers]]:
+    """The embedded model's answers; all begin at once, for each emulator takes one core."""
+    all_, few = tuple(pictures), tuple(pictures[::A_FEW])
+    wanted = [(system, runtime, pis[system].system.cores[0], all_) for system, runtime in RUNTIMES]
+    wanted += [(*where, few) for where in OTHER_CORES]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        begun = {
+            (system, runtime, core): pool.submit(
+                answer_on_arm, pis[system], EMBEDDED_MODEL, runtime, core, of_these
+            )
+            for system, runtime, core, of_these in wanted
+        }
+        yield lambda *where: begun[where].result()
 
 
 @pytest.fixture(scope="session")
@@ -89,11 +117,10 @@ def float_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(("system", "runtime"), RUNTIMES)
 def test_pictures_and_scores_are_the_same_bits(
     system: str, runtime: str, pis: dict[str, Pi], pictures: list[Path],
-    on_x86: Callable[..., Answers],
+    on_x86: Callable[..., Answers], on_arm: Callable[..., Answers],
 ) -> None:  # fmt: skip
-    pi = pis[system]
     here = on_x86(EMBEDDED_MODEL, runtime, SAME_BITS[runtime], tuple(pictures))
-    there = on_arm(pi, EMBEDDED_MODEL, runtime, pi.system.cores[0], tuple(pictures))
+    there = on_arm(system, runtime, pis[system].system.cores[0])
     apart = np.abs(there.pixels.astype(int) - here.pixels).max(axis=(1, 2, 3)).tolist()
     assert {path.name: by for path, by in zip(pictures, apart, strict=True) if by} == {}
     assert len(np.unique(here.scores)) > 10
@@ -102,22 +129,22 @@ def test_pictures_and_scores_are_the_same_bits(
 
 @pytest.mark.parametrize(("system", "runtime", "core"), OTHER_CORES)
 def test_other_cores_give_the_same_bits(
-    system: str, runtime: str, core: str, pis: dict[str, Pi], pictures: list[Path],
-    on_x86: Callable[..., Answers],
+    system: str, runtime: str, core: str, pictures: list[Path],
+    on_x86: Callable[..., Answers], on_arm: Callable[..., Answers],
 ) -> None:  # fmt: skip
-    few = tuple(pictures[::A_FEW])
-    here = on_x86(EMBEDDED_MODEL, runtime, SAME_BITS[runtime], few)
-    there = on_arm(pis[system], EMBEDDED_MODEL, runtime, core, few)
+    here = on_x86(EMBEDDED_MODEL, runtime, SAME_BITS[runtime], tuple(pictures[::A_FEW]))
+    there = on_arm(system, runtime, core)
     assert np.array_equal(there.scores, here.scores)
 
 
 @pytest.mark.parametrize(("system", "runtime"), RUNTIMES)
 def test_a_float_networks_scores_are_within_a_ten_thousandth(
     system: str, runtime: str, pis: dict[str, Pi], pictures: list[Path],
-    on_x86: Callable[..., Answers], float_model: Path,
+    on_x86: Callable[..., Answers], float_model: Path, programs: None,
 ) -> None:  # fmt: skip
     pi, few = pis[system], tuple(pictures[::A_FEW])
+    copy_to(pi, "models", [float_model])
     here = on_x86(float_model, runtime, "AUTO", few)
-    there = on_arm(pi, float_model, runtime, pi.system.cores[0], few)
+    there = answer_on_arm(pi, float_model, runtime, pi.system.cores[0], few)
     assert len(np.unique(here.scores)) > len(few)
     assert there.scores == pytest.approx(here.scores, abs=1e-4)
