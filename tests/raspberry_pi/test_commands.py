@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,7 +21,25 @@ from tests.raspberry_pi.systems import SYSTEMS, Pi
 AIART_EDGE = "/opt/aiart/bin/aiart-edge"
 SAMPLE = "van-gogh-auvers-1890.jpg"
 
+Done = subprocess.CompletedProcess[str]
+Everywhere = Callable[..., Mapping[tuple[str, str], Done]]
+
 RUNTIMES = [(system.name, runtime) for system in SYSTEMS for runtime in system.runtimes]
+
+
+@pytest.fixture(scope="session")
+def everywhere(pis: dict[str, Pi]) -> Everywhere:
+    """Run aiart-edge in all systems, with all their runtimes, side by side."""
+
+    @cache
+    def run(*words: str) -> Mapping[tuple[str, str], Done]:
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            done = pool.map(
+                lambda where: pis[where[0]].run(AIART_EDGE, *words, "--runtime", where[1]), RUNTIMES
+            )
+            return dict(zip(RUNTIMES, done, strict=True))
+
+    return run
 
 
 def test_the_version_is_this_one(pi: Pi) -> None:
@@ -26,9 +48,9 @@ def test_the_version_is_this_one(pi: Pi) -> None:
 
 @pytest.mark.parametrize(("system", "runtime"), RUNTIMES)
 def test_the_doctor_finds_the_golden_answers_and_nothing_wrong(
-    system: str, runtime: str, pis: dict[str, Pi]
+    system: str, runtime: str, everywhere: Everywhere
 ) -> None:
-    done = pis[system].run(AIART_EDGE, "doctor", "--json", "--runtime", runtime)
+    done = everywhere("doctor", "--json")[system, runtime]
     assert done.returncode == 0, done.stdout + done.stderr
     checks = {check["name"]: check for check in json.loads(done.stdout)}
     assert {check["state"] for check in checks.values()} == {"ok"}
@@ -39,10 +61,12 @@ def test_the_doctor_finds_the_golden_answers_and_nothing_wrong(
 
 @pytest.mark.parametrize(("system", "runtime"), RUNTIMES)
 def test_every_picture_gets_its_verdict(
-    system: str, runtime: str, pis: dict[str, Pi], pictures: list[Path]
+    system: str,
+    runtime: str,
+    everywhere: Everywhere,
+    pictures: list[Path],
 ) -> None:
-    options = ("--runtime", runtime, "--json", "pictures")
-    done = pis[system].run(AIART_EDGE, "classify", *options)
+    done = everywhere("classify", "--json", "pictures")[system, runtime]
     assert (done.returncode, done.stderr) == (0, "")
     records = json.loads(done.stdout)
     assert [record["path"] for record in records] == [f"pictures/{path.name}" for path in pictures]
@@ -74,8 +98,8 @@ def test_a_damaged_model_is_one_line(pi: Pi) -> None:
 
 
 @pytest.mark.parametrize(("system", "runtime"), RUNTIMES)
-def test_the_bench_measures_every_stage(system: str, runtime: str, pis: dict[str, Pi]) -> None:
-    done = pis[system].run(AIART_EDGE, "bench", "--count", "2", "--runtime", runtime, "--json")
+def test_the_bench_measures_every_stage(system: str, runtime: str, everywhere: Everywhere) -> None:
+    done = everywhere("bench", "--count", "2", "--json")[system, runtime]
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     for stage in ("decode", "preprocess", "invoke", "total"):
