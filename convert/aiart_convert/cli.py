@@ -19,6 +19,7 @@ from aiart_edge import __version__
 from aiart_edge.decision import LABELS
 from aiart_edge.errors import (
     GATE_REFUSED,
+    DataError,
     ModelFileError,
     OutputError,
     RunFolderError,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from aiart_convert.conversion import Conversion, Remedy
     from aiart_convert.source import Source
     from aiart_convert.verify import Bar
+    from aiart_edge.decision import DecisionRule
 
 
 class _ConvertUnlessTold(click.Group):
@@ -202,15 +204,9 @@ def convert(
     from aiart_convert.quantize import Form
     from aiart_convert.source import find_model, find_run
     from aiart_convert.verify import Bar
-    from aiart_train.calibration import fit_decision
-    from aiart_train.evaluate import targets
     from aiart_train.run_folder import load_keras
-    from aiart_train.scores import SCORES, read_scores, scores_of
 
-    decision = None
-    if crossvalidated:
-        scored = read_scores(crossvalidated / SCORES)
-        decision = fit_decision(scores_of(scored), targets(scored))
+    decision = _fit_decision(crossvalidated) if crossvalidated else None
     if source is not None and is_file:
         names = {label: name for label, name in (("ai", ai), ("human", human)) if name}
         found = find_model(source, split, data, tuple(labels.split(",")), names)
@@ -235,6 +231,17 @@ def convert(
             click.echo(conversion_table(done, bar))
     if not all(conversion.is_accepted for conversion, _ in done):
         raise click.exceptions.Exit(GATE_REFUSED)
+
+
+def _fit_decision(folder: Path) -> DecisionRule:
+    from aiart_train.calibration import fit_decision
+    from aiart_train.evaluate import targets
+    from aiart_train.scores import SCORES, read_scores, scores_of
+
+    rows = read_scores(folder / SCORES)
+    if any(row.fold is None for row in rows):
+        raise DataError(folder, "not what  crossval  leaves, of all folds")
+    return fit_decision(scores_of(rows), targets(rows))
 
 
 def _save(conversion: Conversion, source: Source, folder: Path, part: str, bar: Bar) -> int:
@@ -325,7 +332,7 @@ def crossval(folder: Path, precision: str) -> None:
     from aiart_train.scores import SCORES, ScoredRow, read_scores, scores_of, write_scores
 
     card = read_card(folder / CARD)
-    if card["kind"] != CROSSVAL:
+    if card.get("kind") != CROSSVAL:
         raise RunFolderError(folder, "not what  aiart-train crossval  leaves")
     before = read_scores(folder / SCORES)
     runtime = installed_runtimes(precision)[0]

@@ -73,6 +73,13 @@ def test_a_file_takes_its_decision_rule_from_the_scores_that_are_named(
     assert description.decision == fit_decision(scores_of(rows), targets(rows))
 
 
+def test_a_runs_own_scores_are_no_ground_for_a_decision(
+    run_folder: Path, aiart_convert: Command, one_line: Callable[[Result], str]
+) -> None:
+    result = aiart_convert(run_folder, "--quantize", "int8", "--decision", run_folder)
+    assert "not what  crossval  leaves" in one_line(result)
+
+
 def test_a_plain_run_is_no_cross_validation(
     before: Path, aiart_convert: Command, one_line: Callable[[Result], str]
 ) -> None:
