@@ -15,6 +15,7 @@ import pytest
 from click.testing import Result
 
 from aiart_train.scores import read_scores, write_scores
+from aiart_train.split import read_split, rows_of
 
 Command = Callable[..., Result]
 OneLine = Callable[[Result], str]
@@ -124,11 +125,27 @@ def test_resume_stands_alone(command: str, art: Path, usage_error: Callable[...,
     assert line.endswith("leave out --data, --seed.")
 
 
-def test_a_given_split_is_not_drawn_by_source(
+def test_a_given_split_is_not_drawn(
     art: Path, run_folder: Path, usage_error: Callable[..., str]
 ) -> None:
-    line = usage_error("fit", "--data", art, "--by-source", "--split", run_folder / "split.csv")
-    assert line == "Error: --by-source draws a split: leave it out, or --split."
+    split = run_folder / "split.csv"
+    for option in (["--by-source"], ["--hold-out", split]):
+        line = usage_error("fit", "--data", art, "--split", split, *option)
+        assert (
+            line == "Error: --by-source and --hold-out draw a split: leave them, or --split, out."
+        )
+
+
+def test_a_run_is_tested_on_what_is_held_out(
+    art: Path, run_folder: Path, aiart_train: Command, tmp_path: Path
+) -> None:
+    split = run_folder / "split.csv"
+    options = ("--recipe", "seed", "--size", 46, "--epochs", 1, "--seed", 3, "--runs", tmp_path)
+    result = aiart_train("fit", "--data", art, "--hold-out", split, *options)
+    assert result.exit_code == 0, result.stderr
+    made = read_split(Path(result.stdout.strip()) / "split.csv")
+    tested = {row.path for row in rows_of(made, "test")}
+    assert tested == {row.path for row in rows_of(read_split(split), "test")}
 
 
 def test_a_folder_without_two_classes_is_one_line_and_leaves_no_run(
