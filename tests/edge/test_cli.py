@@ -164,11 +164,11 @@ def test_machines_read_a_record_of_each_picture_and_nothing_else(
             "path": str(path),
             "verdict": expected.verdict,
             "label": expected.label,
-            "model": "seed",
+            "model": "default",
         }
     assert missing == {
         "path": str(tmp_path / "missing.jpg"),
-        "model": "seed",
+        "model": "default",
         "error": "cannot be read (No such file or directory)",
     }
     assert len(result.stderr.splitlines()) == 1
@@ -412,8 +412,8 @@ def test_what_people_read_machines_can_read_too(command: str, aiart_edge: Comman
     arguments = (command, "--count", 2) if command == "bench" else (command,)
     people, machines = aiart_edge(*arguments), aiart_edge(*arguments, "--json")
     assert (people.exit_code, machines.exit_code) == (0, 0)
-    assert "seed" in people.stdout
-    assert "seed" in json.dumps(json.loads(machines.stdout))
+    assert "default" in people.stdout
+    assert "default" in json.dumps(json.loads(machines.stdout))
 
 
 def test_info_shows_what_the_file_says_of_itself(

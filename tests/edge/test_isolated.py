@@ -36,14 +36,14 @@ def test_without_options_it_is_refused_with_a_hint(
 def test_with_labels_and_size_it_classifies(
     labels: str, verdict: str, aiart_edge: Callable[..., Result], foreign: Path
 ) -> None:
-    options = ("--model", foreign, "--labels", labels, "--size", "150")
+    options = ("--model", foreign, "--labels", labels, "--size", "240")
     assert aiart_edge("classify", "-q", SAMPLE, *options).stdout == f"{verdict}\n"
 
 
 def test_it_gives_the_scores_that_it_gives_in_our_process(foreign: Path) -> None:
     with (
         Classifier.load() as ours,
-        Classifier.load_foreign(foreign, labels=("ai", "human"), size=(150, 150)) as theirs,
+        Classifier.load_foreign(foreign, labels=("ai", "human"), size=(240, 240)) as theirs,
     ):
         assert theirs.scores(SAMPLE).tolist() == ours.scores(SAMPLE).tolist()
 
@@ -56,7 +56,7 @@ def test_one_cut_short_takes_nobody_along(
     foreign: Path,
 ) -> None:
     foreign.write_bytes(foreign.read_bytes()[:length])
-    options = ("--model", foreign, "--labels", "ai,human", "--size", "150")
+    options = ("--model", foreign, "--labels", "ai,human", "--size", "240")
     line = one_line(aiart_edge("classify", SAMPLE, *options))
     assert "the TFLite runtime died of it" in line or "the runtime refuses the model" in line
 
@@ -73,12 +73,12 @@ def test_one_that_is_missing_is_refused(tmp_path: Path) -> None:
 
 def test_labels_of_another_task_are_refused(foreign: Path) -> None:
     with pytest.raises(ValueError, match="Expected the labels"):
-        Classifier.load_foreign(foreign, labels=("cat", "dog"), size=(150, 150))
+        Classifier.load_foreign(foreign, labels=("cat", "dog"), size=(240, 240))
 
 
 def test_a_process_that_dies_meanwhile_is_one_error(foreign: Path) -> None:
     before = set(Path("/proc").iterdir())
-    with Classifier.load_foreign(foreign, labels=("ai", "human"), size=(150, 150)) as classifier:
+    with Classifier.load_foreign(foreign, labels=("ai", "human"), size=(240, 240)) as classifier:
         for process in set(Path("/proc").iterdir()) - before:
             if (process / "cmdline").exists() and b"isolated" in (process / "cmdline").read_bytes():
                 os.kill(int(process.name), signal.SIGKILL)
