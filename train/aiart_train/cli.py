@@ -109,7 +109,7 @@ def fit(
     with _joined(workers) as together:
         dataset = _scan(folders, ai, human, one_source)
         if split is None:
-            held_out = hold_out(dataset, read_split(tested)) if tested else ()
+            held_out = hold_out(dataset, read_split(tested)) if tested else frozenset()
             rows = draw_split(dataset, seed, by_source, held_out)
         else:
             rows = read_split(split)
@@ -232,7 +232,7 @@ def crossval(
     dataset = _scan(folders, ai, human, one_source)
     if tested:
         held_out = hold_out(dataset, read_split(tested))
-        left = tuple(picture for picture in dataset.pictures if picture not in set(held_out))
+        left = tuple(picture for picture in dataset.pictures if picture not in held_out)
         dataset = replace(dataset, pictures=left)
     splits = draw_folds(dataset, seed, by_source, folds)
     name = f"{date.today().isoformat()}-{recipe.name}-{CROSSVAL}"

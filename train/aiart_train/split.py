@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -79,7 +79,7 @@ def make_row(picture: Picture, group: int, part: str) -> SplitRow:
 
 
 def draw_split(
-    dataset: Dataset, seed: int, by_source: bool = False, held_out: Collection[Picture] = ()
+    dataset: Dataset, seed: int, by_source: bool = False, held_out: frozenset[Picture] = frozenset()
 ) -> tuple[SplitRow, ...]:
     """Draw a stratified split that keeps near-duplicates together.
 
@@ -118,7 +118,7 @@ def draw_folds(
     return tuple(_draw(dataset, seed, by_source, count))
 
 
-def hold_out(dataset: Dataset, rows: Sequence[SplitRow]) -> tuple[Picture, ...]:
+def hold_out(dataset: Dataset, rows: Sequence[SplitRow]) -> frozenset[Picture]:
     """Find the pictures that another split tests on, and those that look like them.
 
     Args:
@@ -126,7 +126,7 @@ def hold_out(dataset: Dataset, rows: Sequence[SplitRow]) -> tuple[Picture, ...]:
         rows: of the other split.
 
     Returns:
-        The pictures, in the data set's order.
+        The pictures.
 
     Raises:
         DataError: there is none.
@@ -134,7 +134,7 @@ def hold_out(dataset: Dataset, rows: Sequence[SplitRow]) -> tuple[Picture, ...]:
     phashes = [picture.phash for picture in dataset.pictures]
     groups = group([*phashes, *(row.phash for row in rows_of(rows, "test"))])
     tested = set(groups[len(phashes) :])
-    found = tuple(
+    found = frozenset(
         picture
         for picture, number in zip(dataset.pictures, groups, strict=False)
         if number in tested
@@ -312,7 +312,7 @@ def _draw(
     seed: int,
     by_source: bool,
     count: int,
-    held_out: Collection[Picture] = (),
+    held_out: frozenset[Picture] = frozenset(),
 ) -> Iterator[tuple[SplitRow, ...]]:
     pictures = dataset.pictures
     groups = np.array(group([picture.phash for picture in pictures]))
