@@ -28,6 +28,7 @@ from aiart_convert.source import Source, read_picture
 from aiart_convert.tflite_metadata import add_metadata, classifier_metadata
 from aiart_convert.verify import Bar, Verification, verify
 from aiart_edge.decision import LABELS, DecisionRule
+from aiart_edge.errors import RunFolderError
 from aiart_edge.image import InputRule
 from aiart_edge.model_file import ModelDescription
 from aiart_edge.program import silenced
@@ -106,7 +107,8 @@ def convert_source(
 
     Raises:
         ValueError: the model cannot be converted, or not for the target.
-        AiartError: a picture cannot be read, or is not the one that was split.
+        AiartError: a picture cannot be read, or is not the one that was split; or the split has no
+            validation part where one is needed.
     """
     gate = _Gate(source, model, rule, part, bar, decision)
     draws = draw_representative(source.rows, form.calibration)
@@ -207,6 +209,12 @@ class _Gate:
     ) -> None:
         self._validation = rows_of(source.rows, "validation")
         self._compared = rows_of(source.rows, part)
+        if not self._validation and not (decision and self._compared):
+            raise RunFolderError(
+                source.path.parent,
+                "its split has no validation part: compare with  --on test , and fit the unsure "
+                "band on the scores of a cross-validation with  --decision FOLDER",
+            )
         self._judged = tuple(dict.fromkeys((*self._validation, *self._compared)))
         for row in self._judged:
             read_picture(source.folder, row)

@@ -64,13 +64,21 @@ def test_a_file_takes_its_decision_rule_from_the_scores_that_are_named(
 ) -> None:
     fold = before / "fold-1"
     result = aiart_convert(
-        fold, "--quantize", "int8", "--out", tmp_path, "--decision", folder,
+        fold, "--quantize", "int8", "--out", tmp_path, "--decision", folder, "--on", "test",
         "--max-drop", 100, "--min-agreement", 0,
     )  # fmt: skip
     assert result.exit_code == 0, result.stderr
     rows = read_scores(folder / "scores.csv")
     description = read_model_file(tmp_path / "model-int8.tflite").description
     assert description.decision == fit_decision(scores_of(rows), targets(rows))
+
+
+def test_a_fold_without_a_validation_part_is_one_line_that_says_what_to_name(
+    before: Path, folder: Path, aiart_convert: Command, one_line: Callable[[Result], str]
+) -> None:
+    for options in ((), ("--decision", folder), ("--on", "test")):
+        result = aiart_convert(before / "fold-1", "--quantize", "int8", *options)
+        assert "compare with  --on test " in one_line(result)
 
 
 def test_a_runs_own_scores_are_no_ground_for_a_decision(

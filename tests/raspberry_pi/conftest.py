@@ -6,19 +6,26 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache as cached
 from pathlib import Path
 
 import pytest
 
+from tests.raspberry_pi.costs import Costs, count_costs
 from tests.raspberry_pi.document import lines_of, packages_of
 from tests.raspberry_pi.pictures import draw_pictures
 from tests.raspberry_pi.systems import HERE, SYSTEMS, Pi, build
 
 REPOSITORY = HERE.parents[1]
 CACHE = "AIART_RASPBERRY_PI"
+AIART_EDGE = "/opt/aiart/bin/aiart-edge"
+RUNTIMES = [(system.name, runtime) for system in SYSTEMS for runtime in system.runtimes]
+
+Done = subprocess.CompletedProcess[str]
+Everywhere = Callable[..., Mapping[tuple[str, str], Done]]
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +46,15 @@ def wheel(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pis(cache: Path, wheel: Path) -> dict[str, Pi]:
+def pool() -> Iterator[ThreadPoolExecutor]:
+    """What keeps this machine's cores busy: an emulator takes one."""
+    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    yield pool
+    pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture(scope="session")
+def pis(cache: Path, wheel: Path, pool: ThreadPoolExecutor) -> dict[str, Pi]:
     """All the systems, with aiart installed."""
 
     def install(pi: Pi) -> None:
@@ -52,9 +67,28 @@ def pis(cache: Path, wheel: Path) -> dict[str, Pi]:
                 type_line(pi, line)
 
     found = [build(system, packages_of(system.name), cache) for system in SYSTEMS]
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(install, found))
+    list(pool.map(install, found))
     return {pi.system.name: pi for pi in found}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def counted(pis: dict[str, Pi], pool: ThreadPoolExecutor) -> list[Future[Costs]]:
+    """The costs in each system; they take longest, and are counted while other tests run."""
+    return [pool.submit(count_costs, pi) for pi in pis.values()]
+
+
+@pytest.fixture(scope="session")
+def everywhere(pis: dict[str, Pi], pool: ThreadPoolExecutor) -> Everywhere:
+    """Run aiart-edge in all systems, with all their runtimes, side by side."""
+
+    @cached
+    def run(*words: str) -> Mapping[tuple[str, str], Done]:
+        done = pool.map(
+            lambda where: pis[where[0]].run(AIART_EDGE, *words, "--runtime", where[1]), RUNTIMES
+        )
+        return dict(zip(RUNTIMES, done, strict=True))
+
+    return run
 
 
 @pytest.fixture(scope="session", params=[system.name for system in SYSTEMS])
@@ -84,7 +118,7 @@ def copy_to(pi: Pi, folder: str, files: list[Path]) -> None:
         (place / file.name).write_bytes(file.read_bytes())
 
 
-def type_line(pi: Pi, line: str) -> subprocess.CompletedProcess[str]:
+def type_line(pi: Pi, line: str) -> Done:
     """Have the system's shell do a line of the document; the user is root already."""
     offline = {
         "PIP_NO_INDEX": "1",

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tests.raspberry_pi.document import DOCUMENT
@@ -57,33 +55,29 @@ _PUBLISHED = (
 Costs = dict[str, dict[str, int]]
 
 
-def count_costs(pis: Mapping[str, Pi]) -> Costs:
-    """Count what a cold start costs in each system, with each runtime, on each core.
+def count_costs(pi: Pi) -> Costs:
+    """Count what a cold start costs in a system, with each runtime, on each core.
 
     Args:
-        pis: the systems, by name.
+        pi: the system.
 
     Returns:
         By system, runtime and core: instructions by step, and kilobytes.
     """
-    wanted = [
-        (pi, runtime, core)
-        for pi in pis.values()
+    for program in (HERE / "cold_start.py", REPOSITORY / "benchmarks" / "bare_script.py"):
+        shutil.copy(program, pi.root / "root")
+    for runtime in pi.system.runtimes:  # leaves the bytecode behind
+        pi.run(_PYTHON, "cold_start.py", runtime, SAMPLE)
+        pi.run(*_CLASSIFY, runtime, SAMPLE)
+    pi.run(*_bare_script(pi))
+    return {
+        f"{pi.system.name}, {_NAMES[runtime]}, {core}": _count(pi, runtime, core)
         for runtime in pi.system.runtimes
         for core in pi.system.cores
-    ]
-    for pi in pis.values():
-        for program in (HERE / "cold_start.py", REPOSITORY / "benchmarks" / "bare_script.py"):
-            shutil.copy(program, pi.root / "root")
-        for runtime in pi.system.runtimes:  # leaves the bytecode behind
-            pi.run(_PYTHON, "cold_start.py", runtime, SAMPLE)
-            pi.run(*_CLASSIFY, runtime, SAMPLE)
-        pi.run(*_bare_script(pi))
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        return dict(pool.map(lambda where: _count(*where), wanted))
+    }
 
 
-def _count(pi: Pi, runtime: str, core: str) -> tuple[str, dict[str, int]]:
+def _count(pi: Pi, runtime: str, core: str) -> dict[str, int]:
     counts, memory = pi.count(_PYTHON, "cold_start.py", runtime, SAMPLE, core=core)
     costs = dict(zip(STEPS, counts, strict=False))
     costs[WHOLE] = sum(pi.count(*_CLASSIFY, runtime, SAMPLE, core=core)[0])
@@ -91,7 +85,7 @@ def _count(pi: Pi, runtime: str, core: str) -> tuple[str, dict[str, int]]:
         costs[FLOOR] = sum(pi.count(*_bare_script(pi), core=core)[0])
     costs[MEMORY] = int(memory)
     costs[INSTALLED] = _installed(pi)
-    return f"{pi.system.name}, {_NAMES[runtime]}, {core}", costs
+    return costs
 
 
 def _bare_script(pi: Pi) -> tuple[str, ...]:

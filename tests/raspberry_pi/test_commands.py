@@ -3,74 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from pathlib import Path
 
 import pytest
 
 from aiart_edge import __version__
+from tests.raspberry_pi.conftest import AIART_EDGE, RUNTIMES, Everywhere
 from tests.raspberry_pi.pictures import break_pictures
-from tests.raspberry_pi.systems import SYSTEMS, Pi
+from tests.raspberry_pi.systems import Pi
 
-AIART_EDGE = "/opt/aiart/bin/aiart-edge"
 SAMPLE = "van-gogh-auvers-1890.jpg"
-
-Done = subprocess.CompletedProcess[str]
-Everywhere = Callable[..., Mapping[tuple[str, str], Done]]
-
-RUNTIMES = [(system.name, runtime) for system in SYSTEMS for runtime in system.runtimes]
-
-
-@pytest.fixture(scope="session")
-def everywhere(pis: dict[str, Pi]) -> Everywhere:
-    """Run aiart-edge in all systems, with all their runtimes, side by side."""
-
-    @cache
-    def run(*words: str) -> Mapping[tuple[str, str], Done]:
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            done = pool.map(
-                lambda where: pis[where[0]].run(AIART_EDGE, *words, "--runtime", where[1]), RUNTIMES
-            )
-            return dict(zip(RUNTIMES, done, strict=True))
-
-    return run
 
 
 def test_the_version_is_this_one(pi: Pi) -> None:
     assert pi.run(AIART_EDGE, "--version").stdout == f"aiart-edge, version {__version__}\n"
-
-
-@pytest.mark.parametrize(("system", "runtime"), RUNTIMES)
-def test_the_doctor_finds_the_golden_answers_and_nothing_wrong(
-    system: str, runtime: str, everywhere: Everywhere
-) -> None:
-    done = everywhere("doctor", "--json")[system, runtime]
-    assert done.returncode == 0, done.stdout + done.stderr
-    checks = {check["name"]: check for check in json.loads(done.stdout)}
-    assert {check["state"] for check in checks.values()} == {"ok"}
-    kernels = {"litert": "xnnpack", "tflite": "reference"}[runtime]
-    assert checks["runtime"]["found"].endswith(f"{kernels} kernels")
-    assert "the same bits as" in checks["answers"]["found"]
-
-
-@pytest.mark.parametrize(("system", "runtime"), RUNTIMES)
-def test_every_picture_gets_its_verdict(
-    system: str,
-    runtime: str,
-    everywhere: Everywhere,
-    pictures: list[Path],
-) -> None:
-    done = everywhere("classify", "--json", "pictures")[system, runtime]
-    assert (done.returncode, done.stderr) == (0, "")
-    records = json.loads(done.stdout)
-    assert [record["path"] for record in records] == [f"pictures/{path.name}" for path in pictures]
-    assert {record["verdict"] for record in records} <= {"ai", "human", "unsure"}
 
 
 def test_each_broken_file_is_one_line_and_the_rest_is_done(pi: Pi) -> None:
@@ -95,15 +43,6 @@ def test_a_damaged_model_is_one_line(pi: Pi) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
     assert "altered or damaged" in done.stderr
-
-
-@pytest.mark.parametrize(("system", "runtime"), RUNTIMES)
-def test_the_bench_measures_every_stage(system: str, runtime: str, everywhere: Everywhere) -> None:
-    done = everywhere("bench", "--count", "2", "--json")[system, runtime]
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    for stage in ("decode", "preprocess", "invoke", "total"):
-        assert report[f"{stage}_ms"]["p50"] > 0
 
 
 def test_a_watched_folder_gives_each_picture_once_and_ends_when_told(pi: Pi) -> None:
@@ -136,3 +75,25 @@ def test_nothing_but_the_declared_dependencies_was_needed(pi: Pi) -> None:
     assert pi.run("/opt/aiart/bin/pip", "check").stdout == "No broken requirements found.\n"
     for compiler in ("gcc", "cc", "g++", "clang"):
         assert not (pi.root / "usr/bin" / compiler).exists()
+
+
+@pytest.mark.parametrize(("system", "runtime"), RUNTIMES)
+def test_the_doctor_finds_the_golden_answers_and_nothing_wrong(
+    system: str, runtime: str, everywhere: Everywhere
+) -> None:
+    done = everywhere("doctor", "--json")[system, runtime]
+    assert done.returncode == 0, done.stdout + done.stderr
+    checks = {check["name"]: check for check in json.loads(done.stdout)}
+    assert {check["state"] for check in checks.values()} == {"ok"}
+    kernels = {"litert": "xnnpack", "tflite": "reference"}[runtime]
+    assert checks["runtime"]["found"].endswith(f"{kernels} kernels")
+    assert "the same bits as" in checks["answers"]["found"]
+
+
+@pytest.mark.parametrize(("system", "runtime"), RUNTIMES)
+def test_the_bench_measures_every_stage(system: str, runtime: str, everywhere: Everywhere) -> None:
+    done = everywhere("bench", "--count", "2", "--json")[system, runtime]
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    for stage in ("decode", "preprocess", "invoke", "total"):
+        assert report[f"{stage}_ms"]["p50"] > 0

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import Future
 
 from benchmarks.costs import risen
-from tests.raspberry_pi.costs import TOLERANCE, count_costs, read_recorded, record
-from tests.raspberry_pi.systems import Pi
+from tests.raspberry_pi.costs import TOLERANCE, Costs, read_recorded, record
 
 
-def test_no_cost_on_a_raspberry_pi_has_risen(pis: dict[str, Pi]) -> None:
-    counted = count_costs(pis)
+def test_no_cost_on_a_raspberry_pi_has_risen(counted: list[Future[Costs]]) -> None:
+    costs: Costs = {}
+    for of_a_system in counted:
+        costs |= of_a_system.result()
     if "AIART_RASPBERRY_PI_RECORD" in os.environ:
-        record(counted)
+        record(costs)
     recorded = read_recorded()
-    assert counted.keys() == recorded.keys()
-    worse = {where: risen(recorded[where], counted[where], TOLERANCE) for where in counted}
+    assert costs.keys() == recorded.keys()
+    worse = {where: risen(recorded[where], costs[where], TOLERANCE) for where in costs}
     assert {where: what for where, what in worse.items() if what} == {}

@@ -61,6 +61,11 @@ def folder(resumed: Result) -> Path:
     return Path(resumed.stdout.strip())
 
 
+@pytest.fixture(scope="module")
+def splits(folder: Path) -> list[tuple[SplitRow, ...]]:
+    return [open_run(folder / f"fold-{number}").rows for number in (1, 2)]
+
+
 def test_folds_that_are_done_are_not_trained_again(resumed: Result, folder: Path) -> None:
     first, second, epoch, headline = resumed.stderr.splitlines()
     assert (first, second) == ("fold 1/2", "fold 2/2")
@@ -68,21 +73,20 @@ def test_folds_that_are_done_are_not_trained_again(resumed: Result, folder: Path
     assert headline.startswith("Of 80 pictures, each scored by a network of 2")
 
 
-def test_every_picture_is_scored_once_by_the_fold_that_tested_it(folder: Path) -> None:
+def test_every_picture_is_scored_once_by_the_fold_that_tested_it(
+    folder: Path, splits: list[tuple[SplitRow, ...]]
+) -> None:
     rows = read_scores(folder / "scores.csv")
     assert len(rows) == len({row.path for row in rows}) == 80
-    for number in (1, 2):
-        tested = {
-            row.path for row in rows_of(read_split(folder / f"fold-{number}/split.csv"), "test")
-        }
+    for number, split in enumerate(splits, start=1):
+        tested = {row.path for row in rows_of(split, "test")}
         assert tested == {row.path for row in rows if row.fold == number}
 
 
-def test_a_source_is_never_cut(folder: Path) -> None:
-    for number in (1, 2):
+def test_a_source_is_never_cut(splits: list[tuple[SplitRow, ...]]) -> None:
+    for split in splits:
         parts: dict[str, set[str]] = {}
-        rows: tuple[SplitRow, ...] = read_split(folder / f"fold-{number}/split.csv")
-        for row in rows:
+        for row in split:
             parts.setdefault(row.source, set()).add(row.part)
         assert len(parts) == 8
         assert all(len(of_source) == 1 for of_source in parts.values())
@@ -105,6 +109,18 @@ def test_a_folder_is_left_with_each_fold_and_the_report_of_all(folder: Path) -> 
     assert (card["kind"], card["folds"], card["recipe"]["size"]) == ("crossval", 2, 64)
 
 
+def test_what_nothing_would_look_at_as_validation_trains(
+    splits: list[tuple[SplitRow, ...]], art: Path, aiart_train: Command, tmp_path: Path
+) -> None:
+    parts = [Counter(row.part for row in split).keys() for split in splits]
+    command = ["crossval", "--data", art, "--runs", tmp_path, *OPTIONS, "--patience", 1]
+    result = aiart_train(*command)
+    assert result.exit_code == 0, result.stderr
+    patient = read_split(Path(result.stdout.strip()) / "fold-1/split.csv")
+    assert parts == [{"train", "test"}] * 2
+    assert {row.part for row in patient} == {"train", "validation", "test"}
+
+
 def test_the_pooled_figures_have_a_rule_per_fold(folder: Path) -> None:
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["n"] == 80
@@ -122,7 +138,7 @@ def test_what_another_run_tests_on_is_left_out(
     folder: Path, sourced: Path, aiart_train: Command, tmp_path: Path
 ) -> None:
     split = folder / "fold-1/split.csv"
-    tested = {row.path for row in rows_of(read_split(split), "test")}
+    tested = {row.path for row in open_run(split.parent).rows if row.part == "test"}
     command = ["crossval", "--data", sourced, "--hold-out", split, "--runs", tmp_path, *OPTIONS]
     result = aiart_train(*command)
     assert result.exit_code == 0, result.stderr

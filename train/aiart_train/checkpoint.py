@@ -28,7 +28,7 @@ class Checkpoint:
         epoch: number of the epoch that begins, from 0. Default 0.
         variables: of the model and the optimiser as the epoch begins. Default: as they are.
         kept: the model's variables after the best epoch, or after the last one.
-        best_loss: validation loss of that epoch.
+        best_loss: validation loss of that epoch, infinite where there is no validation part.
         waited: epochs since then.
         history: figures after the head's fit, where there was one, and after each epoch.
     """
@@ -60,7 +60,7 @@ class Checkpoint:
         return replace(
             self,
             kept=variables if better else self.kept,
-            best_loss=figures["val_loss"] if better else self.best_loss,
+            best_loss=figures.get("val_loss", self.best_loss) if better else self.best_loss,
             waited=0 if better else self.waited + 1,
             history={**history, "kept": [*past, float(better)]},
         )

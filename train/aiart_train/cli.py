@@ -109,7 +109,7 @@ def fit(
     with _joined(workers) as together:
         dataset = _scan(folders, ai, human, one_source)
         if split is None:
-            held_out = hold_out(dataset, read_split(tested)) if tested else frozenset()
+            held_out = hold_out(dataset, read_split(tested, ("test",))) if tested else frozenset()
             rows = draw_split(dataset, seed, by_source, held_out)
         else:
             rows = read_split(split)
@@ -209,8 +209,9 @@ def crossval(
 ) -> None:
     """Train a recipe once per fold and score each picture by the network that has not seen it.
 
-    Near-duplicates lie in one fold; with --by-source, whole sources do. Prints the folder of the
-    pooled scores and the report, in which each fold is a run folder.
+    Near-duplicates lie in one fold; with --by-source, whole sources do. A fold has a validation
+    part only where --patience looks at it. Prints the folder of the pooled scores and the report,
+    in which each fold is a run folder.
 
     \b
     Examples:
@@ -231,10 +232,10 @@ def crossval(
     recipe = recipe_of(recipe_name, values)
     dataset = _scan(folders, ai, human, one_source)
     if tested:
-        held_out = hold_out(dataset, read_split(tested))
+        held_out = hold_out(dataset, read_split(tested, ("test",)))
         left = tuple(picture for picture in dataset.pictures if picture not in held_out)
         dataset = replace(dataset, pictures=left)
-    splits = draw_folds(dataset, seed, by_source, folds)
+    splits = draw_folds(dataset, seed, by_source, folds, validated=recipe.patience > 0)
     name = f"{date.today().isoformat()}-{recipe.name}-{CROSSVAL}"
     with new_run(runs, name) as made, _resumable(made, CROSSVAL):
         card = make_card(CROSSVAL, recipe, dataset, seed, shlex.join(sys.argv))
@@ -254,7 +255,7 @@ def _cross_validate(made: NewRun) -> None:
     from aiart_train.report import headline, save_report
     from aiart_train.run_folder import CARD, SPLIT, read_card
     from aiart_train.scores import SCORES, write_scores
-    from aiart_train.split import read_split
+    from aiart_train.split import TRAINED, read_split
 
     card = read_card(made.partial / CARD)
     recipe, folder, seed = from_dict(card["recipe"]), Path(card["data"]["folder"]), card["seed"]
@@ -262,7 +263,7 @@ def _cross_validate(made: NewRun) -> None:
     for number in range(1, card["folds"] + 1):
         click.echo(f"fold {number}/{card['folds']}", err=True)
         fold = made.partial / f"fold-{number}"
-        split = read_split(fold / SPLIT)
+        split = read_split(fold / SPLIT, TRAINED)
         with usage_errors(UnfitRecipe):
             rows += score_fold(recipe, folder, split, seed, number, fold, listener(recipe))
     report = pooled_report(made.folder.name, f"a network of {card['folds']}", card, rows)

@@ -61,9 +61,9 @@ def score_fold(
         model, history = fit(recipe, folder, rows, seed, checkpoint, listener)
         scored: tuple[ScoredRow, ...] = ()
         for part in ("validation", "test"):
-            pictures = rows_of(rows, part)
-            scores = predict(model, folder, pictures, recipe.input)
-            scored += add_scores(pictures, scores, number)
+            if pictures := rows_of(rows, part):
+                scores = predict(model, folder, pictures, recipe.input)
+                scored += add_scores(pictures, scores, number)
         model.save(fold_folder / MODEL)
         write_history(fold_folder, history)
         write_scores(fold_folder / SCORES, scored)

@@ -60,7 +60,8 @@ def fit(
     Args:
         recipe: what to train and how.
         folder: the data folder.
-        rows: of the split; the test part is not touched.
+        rows: of the split; the test part is not touched. Without a validation part, which early
+            stopping needs, there are no figures of it.
         seed: of the weights, the dropout, the order of the pictures and their views.
         checkpoint: a file; where it exists, the training goes on from it. Default: none is written.
         listener: is told how it goes. Default: nobody.
@@ -103,7 +104,7 @@ def fit(
             averager = keras.callbacks.SwapEMAWeights(swap_on_epoch=True)
             model.fit(
                 batches,
-                validation_data=held_out,
+                validation_data=held_out if validation else None,
                 epochs=recipe.epochs,
                 initial_epoch=state.epoch,
                 # In this order the keeper sees the averaged weights.
@@ -163,11 +164,13 @@ def _begin(
     if not recipe.head_views:
         return Checkpoint()
     fitted = _copy(model)  # with it no other worker is waited for: each fits the same head
-    fit_head(fitted, batches, recipe.head_views, recipe.head_penalty, listener.on_step)
+    views, penalty, blur = recipe.head_views, recipe.head_penalty, recipe.head_blur
+    fit_head(fitted, batches, views, penalty, blur, listener.on_step)
     fitted.compile(loss=_loss(recipe), metrics=["accuracy"])
     figures = fitted.evaluate(batches, verbose=0, return_dict=True)
-    on_validation = fitted.evaluate(held_out, verbose=0, return_dict=True)
-    figures |= {f"val_{name}": value for name, value in on_validation.items()}
+    if len(held_out):
+        on_validation = fitted.evaluate(held_out, verbose=0, return_dict=True)
+        figures |= {f"val_{name}": value for name, value in on_validation.items()}
     figures = {name: float(value) for name, value in figures.items()}
     model.set_weights(fitted.get_weights())  # and leave the random state as it was
     listener.on_epoch(1, figures)

@@ -21,7 +21,7 @@ from aiart_train.split import SplitRow
 UNCHANGED = "as it is"
 
 _BLUR_SIGMA = 2  # pixels of the full picture
-_CROP = 0.8  # of each side
+_CROPS = (0.9, 0.8)  # of each side
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ def _blur(image: Image.Image) -> bytes:
     return _encode(image.filter(ImageFilter.GaussianBlur(_BLUR_SIGMA)))
 
 
-def _crop(image: Image.Image) -> bytes:
-    width, height = max(round(_CROP * image.width), 1), max(round(_CROP * image.height), 1)
+def _crop(image: Image.Image, kept: float) -> bytes:
+    width, height = max(round(kept * image.width), 1), max(round(kept * image.height), 1)
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return _encode(image.crop((left, top, left + width, top + height)))
 
@@ -73,7 +73,7 @@ PERTURBATIONS: dict[str, Callable[[Image.Image], bytes]] = {
     **{f"JPEG {quality}": partial(_jpeg, quality=quality) for quality in (95, 75, 50, 30)},
     "half size and back": _halve_and_back,
     f"Gaussian blur, {_BLUR_SIGMA} px": _blur,
-    f"centre crop, {_CROP:.0%} of each side": _crop,
+    **{f"centre crop, {kept:.0%} of each side": partial(_crop, kept=kept) for kept in _CROPS},
 }
 
 

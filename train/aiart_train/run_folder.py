@@ -29,7 +29,7 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ from aiart_edge.files import write_atomically
 from aiart_edge.image import InputRule
 from aiart_train.fit import History
 from aiart_train.recipes import from_dict
-from aiart_train.split import SplitRow, read_split
+from aiart_train.split import PARTS, TRAINED, SplitRow, read_split
 
 MODEL = "model.keras"
 SPLIT = "split.csv"
@@ -200,7 +200,7 @@ def open_run(folder: Path) -> Run:
     if not (folder / MODEL).is_file():
         raise RunFolderError(folder, f"not a run folder, it has no {MODEL}")
     card = read_card(folder / CARD)
-    return Run(folder, card, read_split_of(card, folder / SPLIT))
+    return Run(folder, card, read_split_of(card, folder / SPLIT, TRAINED))
 
 
 def latest_run(runs: Path) -> Run:
@@ -246,12 +246,15 @@ def read_card(path: Path) -> dict[str, Any]:
     return card
 
 
-def read_split_of(card: dict[str, Any], path: Path) -> tuple[SplitRow, ...]:
+def read_split_of(
+    card: dict[str, Any], path: Path, least: Sequence[str] = PARTS
+) -> tuple[SplitRow, ...]:
     """Read the split that a card tells of.
 
     Args:
         card: of a run.
         path: of the split.
+        least: parts that must have a picture. Default: all.
 
     Returns:
         Its rows.
@@ -259,7 +262,7 @@ def read_split_of(card: dict[str, Any], path: Path) -> tuple[SplitRow, ...]:
     Raises:
         DataError: it is missing, broken, or another than when the run was trained.
     """
-    rows = read_split(path)
+    rows = read_split(path, least)
     if card.get("split_sha256", sha256_of(path)) != sha256_of(path):  # older cards have none
         raise DataError(
             path, "the split was altered since the training: get the run's own back, or train again"

@@ -23,6 +23,7 @@ from aiart_train.dataset import Dataset, Picture
 from aiart_train.duplicates import group, near_pairs
 
 PARTS = ("train", "validation", "test")
+TRAINED = ("train", "test")  # without which nothing was trained or measured
 
 FOLDS = 5  # a fifth tests, then a fifth of the rest validates, as in the original study
 LEAST_PICTURES = 2  # of each class in a fold, near-duplicates counted once
@@ -99,7 +100,11 @@ def draw_split(
 
 
 def draw_folds(
-    dataset: Dataset, seed: int, by_source: bool = False, count: int = FOLDS
+    dataset: Dataset,
+    seed: int,
+    by_source: bool = False,
+    count: int = FOLDS,
+    validated: bool = True,
 ) -> tuple[tuple[SplitRow, ...], ...]:
     """Draw the splits of a cross-validation: each picture is in the test part of exactly one.
 
@@ -108,14 +113,15 @@ def draw_folds(
         seed: the same data and seed give the same splits.
         by_source: keep whole sources together, not only near-duplicates. Default False.
         count: of the folds. Default 5.
+        validated: whether each has a validation part; else those pictures train. Default True.
 
     Returns:
         One split per fold, each with a row per picture in the data set's order.
 
     Raises:
-        DataError: a class has too few different pictures, or sources, for three parts.
+        DataError: a class has too few different pictures, or sources, for the parts.
     """
-    return tuple(_draw(dataset, seed, by_source, count))
+    return tuple(_draw(dataset, seed, by_source, count, validated=validated))
 
 
 def hold_out(dataset: Dataset, rows: Sequence[SplitRow]) -> frozenset[Picture]:
@@ -198,11 +204,12 @@ def write_split(path: Path, rows: Sequence[SplitRow]) -> None:
     write_rows(path, SplitRow, rows)
 
 
-def read_split(path: Path) -> tuple[SplitRow, ...]:
+def read_split(path: Path, least: Sequence[str] = PARTS) -> tuple[SplitRow, ...]:
     """Read split.csv and check that it is one.
 
     Args:
         path: of the file.
+        least: parts that must have a picture. Default: all.
 
     Returns:
         Its rows.
@@ -212,7 +219,7 @@ def read_split(path: Path) -> tuple[SplitRow, ...]:
             parts.
     """
     rows = read_rows(path, "split", "draw it again", lambda cells: SplitRow(**from_cells(cells)))
-    _check(path, rows)
+    _check(path, rows, least)
     return rows
 
 
@@ -287,7 +294,7 @@ def from_cells(cells: Mapping[str, Any]) -> dict[str, Any]:
     return {**cells, "group": int(cells["group"]), "phash": int(cells["phash"], 16)}
 
 
-def _check(path: Path, rows: Sequence[SplitRow]) -> None:
+def _check(path: Path, rows: Sequence[SplitRow], least: Sequence[str]) -> None:
     part_of: dict[tuple[str, str | int], str] = {}
     for row in rows:
         for key in (("picture", row.path), ("file", row.sha256), ("group", row.group)):
@@ -303,7 +310,7 @@ def _check(path: Path, rows: Sequence[SplitRow]) -> None:
                 f"the split leaks: {other.path} ({other.part}) looks like {one.path} "
                 f"({one.part}); draw it again",
             )
-    if missing := [part for part in PARTS if part not in part_of.values()]:
+    if missing := [part for part in least if part not in part_of.values()]:
         raise DataError(path, f"the split has no picture in: {', '.join(missing)}")
 
 
@@ -313,6 +320,7 @@ def _draw(
     by_source: bool,
     count: int,
     held_out: frozenset[Picture] = frozenset(),
+    validated: bool = True,
 ) -> Iterator[tuple[SplitRow, ...]]:
     pictures = dataset.pictures
     groups = np.array(group([picture.phash for picture in pictures]))
@@ -334,11 +342,12 @@ def _draw(
         parts = np.full(len(pictures), "train", dtype=object)
         parts[test] = "test"
         rest = np.flatnonzero(parts == "train")
-        for fold in _fold(targets[rest], units[rest], seed, count):
+        for fold in _fold(targets[rest], units[rest], seed, count) if validated else ():
             if len(set(targets[rest[fold]])) == len(LABELS):  # few sources may leave one out
                 parts[rest[fold]] = "validation"
                 break
-        if any(len(set(targets[parts == part])) < len(LABELS) for part in PARTS):
+        wanted = PARTS if validated else TRAINED
+        if any(len(set(targets[parts == part])) < len(LABELS) for part in wanted):
             raise DataError(
                 dataset.folder,
                 f"its {things} cannot be split into {count} folds with both classes in each part: "

@@ -1,7 +1,7 @@
-"""A program for the device and for the PC: the edge's pixels and scores of pictures.
+"""A program for the device and for the PC: a network's scores of pictures.
 
-`answers.py MODEL RUNTIME KERNELS OUT PICTURE...` writes `pixels` and `scores` to OUT, an .npz file.
-KERNELS is a name of the runtime's OpResolverType; AUTO is what the edge uses.
+`scores.py MODEL RUNTIME KERNELS OUT PICTURE...` writes them to OUT, an .npy file. KERNELS is a name
+of the runtime's OpResolverType; AUTO is what the edge uses.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ def main(model: str, runtime: str, kernels: str, out: str, *pictures: str) -> No
             experimental_op_resolver_type=library.OpResolverType[kernels],
         )
     )
-    pixels = np.concatenate([read_pixels(picture, file.description.input) for picture in pictures])
-    scores = np.array([network.scores(of_one[np.newaxis]) for of_one in pixels])
-    np.savez(out, pixels=pixels, scores=scores)
+    rule = file.description.input
+    np.save(out, [network.scores(read_pixels(picture, rule)) for picture in pictures])
 
 
 if __name__ == "__main__":
