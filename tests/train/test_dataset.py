@@ -77,6 +77,11 @@ def test_a_folder_inside_another_is_refused(folder: Path) -> None:
         scan(folder, folder / "AiArt")
 
 
+def test_a_folder_that_is_named_twice_is_refused(folder: Path) -> None:
+    with pytest.raises(DataError, match="this data folder is named twice"):
+        scan(folder, folder / "AiArt" / "..")
+
+
 def test_sources_that_match_a_pattern_are_one(folder: Path) -> None:
     for number in range(0, 9, 3):
         room = folder / "RealArt" / f"room-{number}"

@@ -150,7 +150,8 @@ def _resolve(folders: Sequence[Path]) -> tuple[Path, tuple[Path, ...]]:
     common = Path(os.path.commonpath(resolved))
     for one, other in itertools.permutations(resolved, 2):
         if one.is_relative_to(other):
-            raise DataError(one, f"this data folder lies in another, {other}: name one of them")
+            how = "is named twice" if one == other else f"lies in another, {other}"
+            raise DataError(one, f"this data folder {how}: name one of them")
     return common, resolved
 
 
