@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -31,7 +32,7 @@ from aiart_train.evaluate import VERDICTS, answer, targets, wilson_interval
 from aiart_train.report import METRICS, Report
 from aiart_train.robustness import Robustness, sweep
 from aiart_train.run_folder import CARD, read_card
-from aiart_train.scores import SCORES, read_scores
+from aiart_train.scores import SCORES, ScoredRow, read_scores, scores_of
 from aiart_train.split import SplitRow, read_split, rows_of
 from benchmarks.report import put_into
 
@@ -94,12 +95,17 @@ def figures(columns: Mapping[str, Mapping[str, Any]]) -> Table:
     )
 
 
-def sources(report: Report, origins: Mapping[str, tuple[str, str]]) -> Table:
+def sources(
+    report: Report,
+    origins: Mapping[str, tuple[str, str]],
+    beside: Mapping[str, Sequence[ScoredRow]] = MappingProxyType({}),
+) -> Table:
     """Say how each source fares, those of which most is wrong first.
 
     Args:
         report: of pictures, none of which was seen by the network that scored it.
         origins: what a picture is and its licence, by its path.
+        beside: scores of the same pictures by other networks, by their names. Default: none.
 
     Returns:
         The table.
@@ -108,6 +114,7 @@ def sources(report: Report, origins: Mapping[str, tuple[str, str]]) -> Table:
     for position, row in enumerate(report.rows):
         positions[row.label, row.source].append(position)
     right = answer(report.scores) == targets(report.rows)
+    others = [_recalls(rows) for rows in beside.values()]
     lines = []
     for (label, source), of_source in positions.items():
         told = {origins.get(report.rows[position].path, (_NONE, _NONE)) for position in of_source}
@@ -122,27 +129,56 @@ def sources(report: Report, origins: Mapping[str, tuple[str, str]]) -> Table:
                     "; ".join(sorted({licence for _, licence in told})),
                     str(len(of_source)),
                     f"{right[of_source].mean():.0%}",
+                    *(f"{recalls[label, source]:.0%}" for recalls in others),
                     " / ".join(str(verdicts.count(verdict)) for verdict in VERDICTS),
                 ),
             )
         )
-    head = ("source", "class", "what", "licence", "pictures", "recall", " / ".join(VERDICTS))
+    recalls = ("recall", *(f"{name}: recall" for name in beside))
+    head = ("source", "class", "what", "licence", "pictures", *recalls, " / ".join(VERDICTS))
     return Table(head, tuple(line for _, line in sorted(lines)))
 
 
-def changes(robustness: Sequence[Robustness]) -> Table:
+def changes(columns: Mapping[str, Sequence[Robustness]]) -> Table:
     """Say what becomes of the verdicts on changed pictures.
 
     Args:
-        robustness: of the embedded file.
+        columns: of files, by their names.
 
     Returns:
         The table.
     """
+    head = [f"{name}: {what}" for name in columns for what in ("accuracy", "verdicts that change")]
     return Table(
-        ("pictures", "accuracy", "verdicts that change"),
-        tuple((one.name, f"{one.accuracy:.1%}", f"{one.flip_rate:.1%}") for one in robustness),
+        ("pictures", *head),
+        tuple(
+            (
+                of_files[0].name,
+                *(f"{share:.1%}" for one in of_files for share in (one.accuracy, one.flip_rate)),
+            )
+            for of_files in zip(*columns.values(), strict=True)
+        ),
     )
+
+
+def _recalls(rows: Sequence[ScoredRow]) -> dict[tuple[str, str], float]:
+    """Give the share of right answers by class and source."""
+    right = answer(scores_of(rows)) == targets(rows)
+    found = defaultdict(list)
+    for row, is_right in zip(rows, right.tolist(), strict=True):
+        found[row.label, row.source].append(is_right)
+    return {of: float(np.mean(of_source)) for of, of_source in found.items()}
+
+
+def _sweep(path: Path, folder: Path, rows: Sequence[SplitRow]) -> tuple[Robustness, ...]:
+    """Change pictures, and run a file on them as the edge does."""
+    model = read_model_file(path)
+    network = load_network(model.network)
+
+    def score(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.array([network.scores(picture[np.newaxis]) for picture in pixels])
+
+    return sweep(score, folder, rows, model.description.input, model.description.decision)
 
 
 def _with_interval(share: float, low: float, high: float) -> str:
@@ -198,7 +234,20 @@ def _below(folder: Path, rows: Sequence[SplitRow]) -> list[SplitRow]:
     metavar="NAME FOLDER",
     help="A folder with another evaluation to show; may be repeated.",
 )
-def main(crossval: Path, held_out: Path, beside: tuple[tuple[str, Path], ...]) -> None:
+@click.option(
+    "--baseline",
+    type=(str, PATH, PATH),
+    multiple=True,
+    metavar="NAME CROSSVAL FILE",
+    help="Another recipe's cross-validation of the same pictures, converted, and a .tflite file of "
+    "it; may be repeated.",
+)
+def main(
+    crossval: Path,
+    held_out: Path,
+    beside: tuple[tuple[str, Path], ...],
+    baseline: tuple[tuple[str, Path, Path], ...],
+) -> None:
     """Put the figures into docs/model-card.md.
 
     CROSSVAL is a folder of `aiart-convert crossval`, HELD_OUT the split.csv on whose test part the
@@ -206,23 +255,24 @@ def main(crossval: Path, held_out: Path, beside: tuple[tuple[str, Path], ...]) -
     """
     card = read_card(crossval.parent / CARD)
     folder = Path(card["data"]["folder"])
-    model = read_model_file(EMBEDDED_MODEL)
-    network = load_network(model.network)
-
-    def score(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.array([network.scores(picture[np.newaxis]) for picture in pixels])
-
     tested = _below(folder, rows_of(read_split(held_out), "test"))
-    told = model.description
-    columns = {
-        name: json.loads((path / METRICS).read_bytes())
-        for name, path in (("this model, sources left out", crossval), *beside)
+    evaluations = {
+        "this model, sources left out": crossval,
+        **{f"{name}, sources left out": other for name, other, _ in baseline},
+        **dict(beside),
     }
+    files = {"this model": EMBEDDED_MODEL, **{name: file for name, _, file in baseline}}
     tables = (
-        facts(model),
-        figures(columns),
-        changes(sweep(score, folder, tested, told.input, told.decision)),
-        sources(pooled_report("", "", card, read_scores(crossval / SCORES)), _origins(folder)),
+        facts(read_model_file(EMBEDDED_MODEL)),
+        figures(
+            {name: json.loads((path / METRICS).read_bytes()) for name, path in evaluations.items()}
+        ),
+        changes({name: _sweep(path, folder, tested) for name, path in files.items()}),
+        sources(
+            pooled_report("", "", card, read_scores(crossval / SCORES)),
+            _origins(folder),
+            {name: read_scores(other / SCORES) for name, other, _ in baseline},
+        ),
     )
     text = put_into(
         DOCUMENT.read_text(encoding="utf-8"),

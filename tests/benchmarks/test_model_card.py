@@ -12,10 +12,11 @@ from PIL import Image
 from aiart_edge.files import EMBEDDED_MODEL
 from aiart_edge.model_file import read_model_file
 from aiart_train.crossval import pooled_report
+from aiart_train.robustness import Robustness
 from aiart_train.scores import add_scores
 from aiart_train.split import SplitRow
 from benchmarks import give_away
-from benchmarks.model_card import DOCUMENT, facts, figures, sources
+from benchmarks.model_card import DOCUMENT, changes, facts, figures, sources
 
 CARD = {"data": {"folder": ".", "sha256": ""}}
 
@@ -50,10 +51,22 @@ def test_sources_are_told_with_their_origin_and_the_worst_first() -> None:
         )
     ]
     origins = {row.path: ("oil", "CC0") for row in rows if row.source == "d"}
-    table = sources(pooled_report("", "", CARD, scored), origins)
+    baseline = add_scores(rows, np.tile([0.8, 0.2], (len(rows), 1)))
+    table = sources(pooled_report("", "", CARD, scored), origins, {"guess": baseline})
+    assert table.head[5:7] == ("recall", "guess: recall")
     assert [line[0] for line in table.rows] == ["d", "b", "a", "c"]
-    assert table.rows[0][1:6] == ("human", "oil", "CC0", "5", "0%")
-    assert table.rows[1][2:6] == ("-", "-", "5", "40%")
+    assert table.rows[0][1:7] == ("human", "oil", "CC0", "5", "0%", "0%")
+    assert table.rows[1][2:7] == ("-", "-", "5", "40%", "100%")
+
+
+def test_changed_pictures_are_told_for_each_file() -> None:
+    columns = {
+        name: [Robustness("as it is", right, right, 0.0), Robustness("JPEG 50", right, right, 0.04)]
+        for name, right in (("one", 0.8), ("other", 0.6))
+    }
+    table = changes(columns)
+    assert table.head[1:3] == ("one: accuracy", "one: verdicts that change")
+    assert table.rows[1] == ("JPEG 50", "80.0%", "4.0%", "60.0%", "4.0%")
 
 
 def test_shares_of_verdicts_are_counted_over_what_they_are_shares_of() -> None:
