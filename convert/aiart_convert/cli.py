@@ -234,14 +234,17 @@ def convert(
 
 
 def _fit_decision(folder: Path) -> DecisionRule:
+    import numpy as np
+
     from aiart_train.calibration import fit_decision
     from aiart_train.evaluate import targets
     from aiart_train.scores import SCORES, read_scores, scores_of
 
     rows = read_scores(folder / SCORES)
-    if any(row.fold is None for row in rows):
+    folds = [row.fold for row in rows]
+    if None in folds:
         raise DataError(folder, "not what  crossval  leaves, of all folds")
-    return fit_decision(scores_of(rows), targets(rows))
+    return fit_decision(scores_of(rows), targets(rows), np.array(folds))
 
 
 def _save(conversion: Conversion, source: Source, folder: Path, part: str, bar: Bar) -> int:

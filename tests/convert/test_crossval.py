@@ -70,7 +70,8 @@ def test_a_file_takes_its_decision_rule_from_the_scores_that_are_named(
     assert result.exit_code == 0, result.stderr
     rows = read_scores(folder / "scores.csv")
     description = read_model_file(tmp_path / "model-int8.tflite").description
-    assert description.decision == fit_decision(scores_of(rows), targets(rows))
+    folds = np.array([row.fold for row in rows])
+    assert description.decision == fit_decision(scores_of(rows), targets(rows), folds)
 
 
 def test_a_fold_without_a_validation_part_is_one_line_that_says_what_to_name(

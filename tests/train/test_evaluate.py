@@ -118,6 +118,23 @@ def test_classes_that_lie_apart_need_no_band() -> None:
     assert (rule.low, rule.high) == pytest.approx((0.5, 0.5))
 
 
+def test_where_folds_differ_the_band_is_wide_enough_for_a_fold_that_it_has_not_seen() -> None:
+    rows, scores = draw_scores(sharpness=1, count=2000)
+    truth, folds = targets(rows), np.arange(len(rows)) // 2 % 5
+    logits = np.log(scores[:, 0] / scores[:, 1]) + (folds == 0) * 3.0  # one fold looks like AI art
+    unlike = make_scores((1 / (1 + np.exp(-logits))).tolist())
+    plain, wide = fit_decision(unlike, truth), fit_decision(unlike, truth, folds)
+    assert wide.high > plain.high
+    assert wide.temperature == plain.temperature
+
+
+def test_folds_that_are_alike_hardly_change_the_band() -> None:
+    rows, scores = draw_scores(sharpness=1, count=2000)
+    truth, folds = targets(rows), np.arange(len(rows)) // 2 % 5
+    plain, folded = fit_decision(scores, truth), fit_decision(scores, truth, folds)
+    assert (folded.low, folded.high) == pytest.approx((plain.low, plain.high), abs=0.02)
+
+
 def test_scores_that_say_nothing_leave_every_picture_unsure() -> None:
     rule = fit_decision(make_scores([0.5] * 20), np.array([0, 1] * 10))
     assert decide(0.5, rule) == "unsure"

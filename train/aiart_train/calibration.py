@@ -31,19 +31,28 @@ class Decisions:
     rules: tuple[DecisionRule, ...]
 
 
-def fit_decision(scores: NDArray[np.float64], targets: NDArray[np.int_]) -> DecisionRule:
+def fit_decision(
+    scores: NDArray[np.float64],
+    targets: NDArray[np.int_],
+    folds: NDArray[np.int_] | None = None,
+) -> DecisionRule:
     """Fit the temperature and the unsure band on scores that nothing was trained on.
 
     The temperature is the one with the least log loss (Guo et al. 2017). The band is the narrowest
     that calls at most 5% of these human pictures `ai` and at most 5% of these AI pictures `human`.
+    Where folds differ, as sources do, that would not hold of pictures from elsewhere: then it is
+    as wide as it takes to hold of all folds together, each with a band that the others give.
 
     Args:
         scores: float of shape [n, 2], p(ai) and p(human).
         targets: int of shape [n], positions in `LABELS`.
+        folds: int of shape [n], the number of each picture's fold. Default: all are of one.
 
     Returns:
         The rule.
     """
+    numbers = np.zeros(len(scores), dtype=int) if folds is None else folds
+    is_human = targets == LABELS.index("human")
     temperature = float(
         minimize_scalar(
             lambda t: log_loss(targets, 1 - calibrate(scores, t), labels=range(len(LABELS))),
@@ -52,8 +61,8 @@ def fit_decision(scores: NDArray[np.float64], targets: NDArray[np.int_]) -> Deci
         ).x
     )
     p_ai = calibrate(scores, temperature)
-    high = _least_threshold(p_ai[targets == LABELS.index("human")])
-    low = 1 - _least_threshold(1 - p_ai[targets == LABELS.index("ai")])
+    high = _least_threshold(p_ai[is_human], numbers[is_human])
+    low = 1 - _least_threshold(1 - p_ai[~is_human], numbers[~is_human])
     if low > high:  # both bars hold anywhere between the two: no band is needed
         low = high = min(max(0.5, high), low)
     return DecisionRule(temperature, low, high)
@@ -99,16 +108,34 @@ def cross_fit(
     rules = []
     for number in numbers:
         held_out = folds == number
-        rule = fit_decision(scores[~held_out], targets[~held_out])
+        rule = fit_decision(scores[~held_out], targets[~held_out], folds[~held_out])
         decisions = apply_rule(scores[held_out], rule)
         p_ai[held_out], verdicts[held_out] = decisions.p_ai, decisions.verdicts
         rules.append(rule)
     return Decisions(p_ai, tuple(verdicts), tuple(rules))
 
 
-def _least_threshold(p_wrong: NDArray[np.float64]) -> float:
-    """Give the least threshold that at most `MOST_FALSE` of the probabilities reach."""
+def _least_threshold(p_wrong: NDArray[np.float64], folds: NDArray[np.int_]) -> float:
+    """Give the least threshold that at most `MOST_FALSE` of the probabilities reach.
+
+    Of several folds, that many at most may also reach the threshold that the others alone give.
+    """
+    numbers = np.unique(folds)
+    share, most = MOST_FALSE, MOST_FALSE * len(p_wrong)
+    while len(numbers) > 1 and share > 0:
+        reached = sum(
+            np.count_nonzero(p_wrong[folds == one] >= _threshold(p_wrong[folds != one], share))
+            for one in numbers
+        )
+        if reached <= most:
+            break
+        share -= 1 / len(p_wrong)
+    return _threshold(p_wrong, max(share, 0.0))
+
+
+def _threshold(p_wrong: NDArray[np.float64], share: float) -> float:
+    """Give the least threshold that at most this share of the probabilities reach."""
     descending = np.append(np.sort(p_wrong)[::-1], 0.0)
-    first_refused = float(descending[int(MOST_FALSE * len(p_wrong))])
+    first_refused = float(descending[int(share * len(p_wrong))])
     above = descending[descending > first_refused]
     return (first_refused + float(above.min() if above.size else 1.0)) / 2
