@@ -39,7 +39,6 @@ RECIPE = {
     "--dropout": "0.4",
     "--head-views": "2",
     "--head-penalty": "0.2",
-    "--head-blur": "0.01",
     "--epochs": "3",
     "--learning-rate": "0.002",
     "--schedule": "cosine",

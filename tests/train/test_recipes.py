@@ -97,7 +97,6 @@ def test_override_refuses_an_unknown_name() -> None:
         ("dropout", -0.1),
         ("head_views", -1),
         ("head_penalty", 0.0),
-        ("head_blur", -0.1),
         ("epochs", -1),
         ("learning_rate", float("nan")),
         ("schedule", "linear"),

@@ -164,8 +164,7 @@ def _begin(
     if not recipe.head_views:
         return Checkpoint()
     fitted = _copy(model)  # with it no other worker is waited for: each fits the same head
-    views, penalty, blur = recipe.head_views, recipe.head_penalty, recipe.head_blur
-    fit_head(fitted, batches, views, penalty, blur, listener.on_step)
+    fit_head(fitted, batches, recipe.head_views, recipe.head_penalty, listener.on_step)
     fitted.compile(loss=_loss(recipe), metrics=["accuracy"])
     figures = fitted.evaluate(batches, verbose=0, return_dict=True)
     if len(held_out):

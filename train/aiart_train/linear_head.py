@@ -22,6 +22,10 @@ from aiart_edge.errors import AiartError
 from aiart_train.batches import PictureBatches
 from aiart_train.recipes import HEAD
 
+# What int8 blurs a mean of ReLU6 features by, at most. Added to each feature's own deviation, it
+# keeps the head from leaning on features that vary less than int8 can tell.
+_BLUR = 0.03
+
 _BLOCK = 512  # rows of features in memory at once
 _ITERATIONS = 1000  # some fifty are needed
 
@@ -31,7 +35,6 @@ def fit_head(
     batches: PictureBatches,
     views: int,
     penalty: float,
-    blur: float,
     on_step: Callable[[int, int], None],
 ) -> None:
     """Set the weights of a network's head to those of a penalised logistic regression.
@@ -43,8 +46,6 @@ def fit_head(
         batches: of the training part.
         views: epochs of `batches` to fit on.
         penalty: of the sum of squared weights, beside the weighted mean of the cross-entropy.
-        blur: what is added to each feature's own deviation, so that the head does not lean on
-            features that vary less than int8 can tell.
         on_step: is called after each batch with its number, from 1, and their count.
 
     Raises:
@@ -69,7 +70,7 @@ def fit_head(
             np.concatenate(targets),
             np.concatenate(weights),
             scaler.mean_,
-            np.sqrt(scaler.var_ + blur**2),
+            np.sqrt(scaler.var_ + _BLUR**2),
             penalty,
         )
     model.get_layer(HEAD).set_weights([values[:-1, np.newaxis], values[-1:]])

@@ -77,11 +77,6 @@ class Recipe:
     dropout: float = _option("Rate of dropout before the head.", 0.2)
     head_views: int = _option("Views of each picture that the head is fitted on; 0: no fit.", 0)
     head_penalty: float = _option("Of the squared weights of the head, when it is fitted.", 0.3)
-    head_blur: float = _option(
-        "Added to each feature's deviation when the head is fitted, lest it lean on what int8 "
-        "blurs away.",
-        0.03,
-    )
     epochs: int = _option("Epochs in which the network learns, after the head's fit.", 0)
     learning_rate: float = _option("At the begin of these epochs.", 0.001)
     train_from: str = _option("The layer from which on it learns; '' for all.", "")
@@ -107,7 +102,7 @@ class Recipe:
         for name in ("size", "batch_size", "head_penalty", "learning_rate"):
             _expect(self, name, "above 0", getattr(self, name) > 0)
         InputRule(self.size, self.size, self.resize)  # refuses a rule that it does not know
-        for name in ("head_views", "head_blur", "epochs", "patience", "weight_decay"):
+        for name in ("head_views", "epochs", "patience", "weight_decay"):
             _expect(self, name, "of at least 0", getattr(self, name) >= 0)
         for name in ("dropout", "label_smoothing", "averaging"):
             _expect(self, name, "from 0 to below 1", 0 <= getattr(self, name) < 1)
@@ -179,7 +174,6 @@ RECIPES = {
             size=240,
             head_views=3,
             head_penalty=0.1,
-            head_blur=0.1,
             balance="source",
             augmentation=_VIEWS,
         ),
