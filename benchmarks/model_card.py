@@ -113,23 +113,22 @@ def sources(
     positions = defaultdict(list)
     for position, row in enumerate(report.rows):
         positions[row.label, row.source].append(position)
-    right = answer(report.scores) == targets(report.rows)
-    others = [_recalls(rows) for rows in beside.values()]
+    own = _recalls(report.rows, report.scores)
+    others = [_recalls(rows, scores_of(rows)) for rows in beside.values()]
     lines = []
     for (label, source), of_source in positions.items():
         told = {origins.get(report.rows[position].path, (_NONE, _NONE)) for position in of_source}
         verdicts = [report.decisions.verdicts[position] for position in of_source]
         lines.append(
             (
-                float(right[of_source].mean()),
+                own[label, source],
                 (
                     source,
                     label,
                     "; ".join(sorted({what for what, _ in told})),
                     "; ".join(sorted({licence for _, licence in told})),
                     str(len(of_source)),
-                    f"{right[of_source].mean():.0%}",
-                    *(f"{recalls[label, source]:.0%}" for recalls in others),
+                    *(f"{recalls[label, source]:.0%}" for recalls in (own, *others)),
                     " / ".join(str(verdicts.count(verdict)) for verdict in VERDICTS),
                 ),
             )
@@ -161,9 +160,9 @@ def changes(columns: Mapping[str, Sequence[Robustness]]) -> Table:
     )
 
 
-def _recalls(rows: Sequence[ScoredRow]) -> dict[tuple[str, str], float]:
+def _recalls(rows: Sequence[SplitRow], scores: NDArray[np.float64]) -> dict[tuple[str, str], float]:
     """Give the share of right answers by class and source."""
-    right = answer(scores_of(rows)) == targets(rows)
+    right = answer(scores) == targets(rows)
     found = defaultdict(list)
     for row, is_right in zip(rows, right.tolist(), strict=True):
         found[row.label, row.source].append(is_right)
