@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
@@ -24,6 +25,7 @@ from aiart_convert.quantize import (
 from aiart_edge import InputRule
 from aiart_edge.runtime import load_network
 from aiart_train.evaluate import to_scores
+from aiart_train.linear_head import round_kernels
 
 RULE = InputRule(12, 16)
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 1, 12, 16, 3)).astype(np.float32)
@@ -166,6 +168,26 @@ def test_an_int8_network_takes_pixels_and_gives_scores_of_any_type(io: str) -> N
     network = convert(model, "int8", some_pixels, Form(io=io))
     assert edge_drift(network, model) < 0.01
     assert ("QUANTIZE" in dict(operators(network))) == (io != "int8")
+
+
+@pytest.mark.filterwarnings("ignore:.*scheduled for deletion:UserWarning")
+def test_int8_leaves_kernels_that_training_rounded_as_they_are() -> None:
+    convolution, norm = layers.Conv2D(4, 3, use_bias=False), layers.BatchNormalization()
+    head = layers.Dense(1, activation="sigmoid")
+    model = build(layers.Reshape((12, 16, 3)), convolution, norm, layers.Flatten(), head)
+    norm.set_weights([np.array([0.1, 1, -2, 30]), np.ones(4), np.ones(4), np.full(4, 0.5)])
+    round_kernels(model)
+    network = convert(with_two_scores(model, RULE), "int8", some_pixels)
+    interpreter = tf.lite.Interpreter(model_content=network)
+    (kernel,) = (
+        tensor["quantization_parameters"]["scales"][:, None, None, None]
+        * interpreter.tensor(tensor["index"])()
+        for tensor in interpreter.get_tensor_details()
+        if tuple(tensor["shape"]) == (4, 3, 3, 3)
+    )
+    gamma, _, _, variance = norm.get_weights()
+    folded = convolution.get_weights()[0] * gamma / np.sqrt(variance + norm.epsilon) / 255  # of the pixels' scale
+    assert kernel == pytest.approx(folded.transpose(3, 0, 1, 2), rel=1e-4, abs=1e-9)
 
 
 def test_a_type_that_a_precision_does_not_have_is_refused() -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
 from aiart_edge import InputRule
 from aiart_train.batches import PictureBatches
 from aiart_train.dataset import scan
-from aiart_train.linear_head import fit_head
-from aiart_train.recipes import HEAD
+from aiart_train.linear_head import fit_head, round_kernels
+from aiart_train.recipes import HEAD, Augmentation
 from aiart_train.split import SplitRow, draw_split
 
 SIDE = 24
@@ -32,6 +33,13 @@ def batches(art: Path, rows: tuple[SplitRow, ...]) -> PictureBatches:
     return PictureBatches(art, rows, InputRule(SIDE, SIDE), batch_size=32, balance="class")
 
 
+@pytest.fixture
+def darker(art: Path, rows: tuple[SplitRow, ...]) -> PictureBatches:
+    """The same pictures, whose changed views are brighter or darker."""
+    how = Augmentation(colour=0.5)
+    return PictureBatches(art, rows, InputRule(SIDE, SIDE), 32, 0, how, "class")
+
+
 def build(scale: float = 1.0) -> keras.Model:
     """A network of the mean colours of nine fields, the first of them scaled."""
     pixels = keras.Input((SIDE, SIDE, 3))
@@ -43,8 +51,10 @@ def build(scale: float = 1.0) -> keras.Model:
     return keras.Model(pixels, keras.layers.Dense(1, activation="sigmoid", name=HEAD)(x))
 
 
-def fitted(model: keras.Model, batches: PictureBatches, views: int = 1) -> keras.Model:
-    fit_head(model, batches, views, PENALTY, lambda _step, _steps: None)
+def fitted(
+    model: keras.Model, batches: PictureBatches, views: int = 1, consistency: float = 0.0
+) -> keras.Model:
+    fit_head(model, batches, views, PENALTY, consistency, lambda _step, _steps: None)
     return model
 
 
@@ -71,6 +81,46 @@ def test_more_views_of_the_same_pixels_change_nothing(batches: PictureBatches) -
         assert one == pytest.approx(other, abs=2e-3)
 
 
+def test_the_penalty_of_inconsistency_is_of_what_views_differ_in(darker: PictureBatches) -> None:
+    """Against a minimiser without gradients of what the docstring says, in float64."""
+    consistency = 2.0
+    model = fitted(build(), darker, 3, consistency)
+    parts = []
+    for view in range(3):
+        darker.begin_view(view)
+        parts.append(everything(model, darker))
+    views = np.stack([features for features, _, _ in parts]).astype(float)
+    _, targets, weights = parts[0]
+    shares = weights / weights.sum()
+    deviation = np.sqrt(views.var((0, 1)) + 0.03**2)
+    standardised = (views - views.mean((0, 1))) / deviation
+
+    def cost(values: np.ndarray) -> float:
+        logits = standardised @ values[:-1] + values[-1]
+        losses = np.logaddexp(0, logits) - targets * logits
+        drift = ((logits - logits[0]) ** 2).sum(0)
+        squares = PENALTY * float(values[:-1] @ values[:-1])
+        return squares + float(shares @ (losses.mean(0) + consistency * drift))
+
+    best = minimize(cost, np.zeros(28), options={"maxiter": 1000}).x
+    slopes, _ = model.get_layer(HEAD).get_weights()
+    assert slopes[:, 0] * deviation == pytest.approx(best[:-1], abs=2e-3)
+
+
+def test_a_consistent_head_answers_alike_for_views_that_it_has_not_seen(
+    darker: PictureBatches,
+) -> None:
+    drifts = []
+    for consistency in (0.0, 10.0):
+        model = fitted(build(), darker, 2, consistency)
+        answers = []
+        for view in (0, 5):
+            darker.begin_view(view)
+            answers.append(model.predict(darker[0][0], verbose=0))
+        drifts.append(np.abs(answers[0] - answers[1]).mean() / np.std(answers[0]))
+    assert drifts[1] < 0.8 * drifts[0]
+
+
 def test_a_feature_that_hardly_varies_is_hardly_used(batches: PictureBatches) -> None:
     """Int8 could not tell its values apart; standardised alone, it would count like the others."""
     slopes = [
@@ -80,9 +130,26 @@ def test_a_feature_that_hardly_varies_is_hardly_used(batches: PictureBatches) ->
     assert abs(slopes[1]) < 0.1 * abs(slopes[0])
 
 
+def test_kernels_are_rounded_to_whole_steps_of_int8_in_each_channel() -> None:
+    keras.utils.set_random_seed(0)
+    convolutions = (keras.layers.Conv2D(4, 3), keras.layers.DepthwiseConv2D(3, use_bias=False))
+    model = keras.Sequential([keras.Input((8, 8, 3)), *convolutions])
+    before = [layer.get_weights() for layer in convolutions]
+    before[0][0][..., 1] = 0  # a dead channel
+    convolutions[0].set_weights(before[0])
+    round_kernels(model)
+    for layer, (kernel, *bias), channel in zip(convolutions, before, (3, 2), strict=True):
+        rounded, *kept = layer.get_weights()
+        step = np.abs(kernel).max(tuple({0, 1, 2, 3} - {channel}), keepdims=True) / 127
+        steps = np.divide(rounded, step, out=np.zeros_like(rounded), where=step > 0)
+        assert steps == pytest.approx(np.round(steps), abs=1e-4)
+        assert (np.abs(rounded - kernel) <= 0.501 * step).all()
+        assert [values.tolist() for values in kept] == [values.tolist() for values in bias]
+
+
 def test_steps_are_told(batches: PictureBatches) -> None:
     told: list[tuple[int, int]] = []
-    fit_head(build(), batches, 2, PENALTY, lambda step, steps: told.append((step, steps)))
+    fit_head(build(), batches, 2, PENALTY, 0.0, lambda step, steps: told.append((step, steps)))
     count = 2 * len(batches)
     assert told == [(step, count) for step in range(1, count + 1)]
 
@@ -96,14 +163,14 @@ from test_linear_head import PENALTY, build
 from aiart_edge import AiartError, InputRule
 from aiart_train import batches
 from aiart_train.dataset import scan
-from aiart_train.linear_head import fit_head
+from aiart_train.linear_head import fit_head, round_kernels
 from aiart_train.split import draw_split
 batches.CACHE_BYTES = 0
 rows = draw_split(scan(Path({str(art)!r})), 0)
 source = batches.PictureBatches(Path({str(art)!r}), rows, InputRule(24, 24), 32)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # as if no more fitted on the disk
 try:
-    fit_head(build(), source, 1, PENALTY, lambda step, steps: None)
+    fit_head(build(), source, 1, PENALTY, 0.0, lambda step, steps: None)
 except AiartError as error:
     print(error.format_message())
 """

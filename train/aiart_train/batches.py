@@ -60,8 +60,8 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         super().__init__()
         self._folder, self._rows, self._rule = folder, rows, rule
         self._batch_size, self._seed = batch_size, seed
-        self._augmentation = None if augmentation == UNCHANGED else augmentation
-        larger = _CANVAS if self._augmentation else 1
+        self._augmentation = UNCHANGED if seed is None else augmentation
+        larger = 1 if self._augmentation == UNCHANGED else _CANVAS
         self._stored = InputRule(
             round(rule.height * larger), round(rule.width * larger), rule.resize
         )
@@ -94,20 +94,34 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         Args:
             number: of the epoch, from 0; alone decides, with the seed, the order and the views.
         """
-        self._epoch = number
+        self._epoch, self._shown = number, self._augmentation
         if self._seed is not None:
             self._order = np.random.default_rng([self._seed, number]).permutation(len(self._rows))
 
+    def begin_view(self, number: int) -> None:
+        """Show the pictures in the rows' order: as they are, or changed in one way alone.
+
+        Args:
+            number: 0 for the pictures as they are; from 1, the ways of the augmentation take turns.
+        """
+        self._epoch, self._order = number, np.arange(len(self._rows))
+        ways = self._augmentation.ways
+        self._shown = ways[(number - 1) % len(ways)] if number and ways else UNCHANGED
+
     def _view(self, position: int) -> NDArray[np.uint8]:
+        path = self._folder / self._rows[position].path
+        if self._shown == UNCHANGED and self._stored != self._rule:
+            plain: NDArray[np.uint8] = read_pixels(path, self._rule)[0]
+            return plain
         pixels = self._cache.get(position)
         if pixels is None:
-            pixels = read_pixels(self._folder / self._rows[position].path, self._stored)[0]
+            pixels = read_pixels(path, self._stored)[0]
             self._cache.put(position, pixels)
-        if self._augmentation is None or self._seed is None:
+        if self._shown == UNCHANGED or self._seed is None:
             return pixels
         rng = np.random.default_rng([self._seed, self._epoch, position])
         size = (self._rule.width, self._rule.height)
-        return np.asarray(augment(Image.fromarray(pixels), size, self._augmentation, rng))
+        return np.asarray(augment(Image.fromarray(pixels), size, self._shown, rng))
 
 
 def _weigh(rows: Sequence[SplitRow], balance: str) -> NDArray[np.float32]:

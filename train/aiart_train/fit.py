@@ -19,7 +19,7 @@ from aiart_edge.errors import AiartError, RunFolderError
 from aiart_train.architectures import ARCHITECTURES
 from aiart_train.batches import PictureBatches
 from aiart_train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from aiart_train.linear_head import fit_head
+from aiart_train.linear_head import fit_head, round_kernels
 from aiart_train.recipes import Recipe
 from aiart_train.split import SplitRow, rows_of
 
@@ -164,7 +164,15 @@ def _begin(
     if not recipe.head_views:
         return Checkpoint()
     fitted = _copy(model)  # with it no other worker is waited for: each fits the same head
-    fit_head(fitted, batches, recipe.head_views, recipe.head_penalty, listener.on_step)
+    round_kernels(fitted)
+    fit_head(
+        fitted,
+        batches,
+        recipe.head_views,
+        recipe.head_penalty,
+        recipe.head_consistency,
+        listener.on_step,
+    )
     fitted.compile(loss=_loss(recipe), metrics=["accuracy"])
     figures = fitted.evaluate(batches, verbose=0, return_dict=True)
     if len(held_out):

@@ -1,12 +1,13 @@
 """The fit of a linear head, by logistic regression on the features that a network has already.
 
-Nothing else in a network changes, so that each picture is run through it only once per view. The
-features lie in a temporary file and are read block by block, for scikit-learn's own regression
+Nothing else in a network changes then, so that each picture is run through it only once per view.
+The features lie in a temporary file and are read block by block, for scikit-learn's own regression
 wants all of them in memory.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -26,8 +27,33 @@ from aiart_train.recipes import HEAD
 # keeps the head from leaning on features that vary less than int8 can tell.
 _BLUR = 0.03
 
-_BLOCK = 512  # rows of features in memory at once
+_BLOCK = 128  # pictures whose features, of all views, are in memory at once
 _ITERATIONS = 1000  # some fifty are needed
+_LARGEST = 127  # of int8 weights, which TFLite wants symmetric
+
+
+def round_kernels(model: keras.Model) -> None:
+    """Round the kernels of convolutions to the 255 values per channel that int8 has for them.
+
+    Converting moves them no further: the head is then fitted on the features of the int8 network,
+    but for what rounding its activations does. The scale of each output channel is TFLite's own
+    ("TensorFlow Lite 8-bit quantization specification"), and survives what batch normalisation
+    multiplies the channel by.
+
+    Args:
+        model: its convolutions get new kernels.
+    """
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.DepthwiseConv2D):  # [height, width, channels, 1]
+            rest = (0, 1, 3)
+        elif isinstance(layer, keras.layers.Conv2D):  # [height, width, in, channels]
+            rest = (0, 1, 2)
+        else:
+            continue
+        kernel, *bias = layer.get_weights()
+        largest = np.abs(kernel).max(rest, keepdims=True)
+        step = np.where(largest > 0, largest, 1) / _LARGEST
+        layer.set_weights([np.round(kernel / step) * step, *bias])
 
 
 def fit_head(
@@ -35,17 +61,22 @@ def fit_head(
     batches: PictureBatches,
     views: int,
     penalty: float,
+    consistency: float,
     on_step: Callable[[int, int], None],
 ) -> None:
     """Set the weights of a network's head to those of a penalised logistic regression.
 
-    The features are standardised first, so that the penalty treats them alike.
+    The features are standardised first, so that the penalty treats them alike. What tells views of
+    one picture apart must not tell classes apart: a second penalty is of how far the logit moves
+    when a picture is changed.
 
     Args:
         model: its last layer, `p_human`, gets new weights.
         batches: of the training part.
-        views: epochs of `batches` to fit on.
+        views: of each picture, see `PictureBatches.begin_view`.
         penalty: of the sum of squared weights, beside the weighted mean of the cross-entropy.
+        consistency: penalty of the squared differences between the logits of a picture's changed
+            views and of the first: of their sum over the views, averaged as the cross-entropy.
         on_step: is called after each batch with its number, from 1, and their count.
 
     Raises:
@@ -56,14 +87,15 @@ def fit_head(
     scaler, targets, weights = StandardScaler(), [], []
     with tempfile.TemporaryFile(buffering=0) as file:
         for view in range(views):
-            batches.begin_epoch(view)
+            batches.begin_view(view)
             for number in range(len(batches)):
                 pixels, wanted, weight = batches[number]
                 found = np.asarray(features.predict_on_batch(pixels), dtype=np.float32)
                 scaler.partial_fit(found)
                 _write(file, found)
-                targets.append(wanted[:, 0])
-                weights.append(weight)
+                if view == 0:
+                    targets.append(wanted[:, 0])
+                    weights.append(weight)
                 on_step(view * len(batches) + number + 1, views * len(batches))
         values = _regress(
             file,
@@ -72,6 +104,7 @@ def fit_head(
             scaler.mean_,
             np.sqrt(scaler.var_ + _BLUR**2),
             penalty,
+            consistency,
         )
     model.get_layer(HEAD).set_weights([values[:-1, np.newaxis], values[-1:]])
 
@@ -83,6 +116,7 @@ def _regress(
     mean: NDArray[np.float64],
     scale: NDArray[np.float64],
     penalty: float,
+    consistency: float,
 ) -> NDArray[np.float64]:
     """Give the slopes of the features in a file, and the intercept behind them."""
     shares = weights / weights.sum()
@@ -92,16 +126,19 @@ def _regress(
         narrow, offset = slopes.astype(np.float32), intercept - slopes @ mean
         total = penalty * float(values[:-1] @ values[:-1])
         gradient = np.append(2 * penalty * values[:-1], 0.0)
-        file.seek(0)
         for start in range(0, len(targets), _BLOCK):
             wanted, share = targets[start : start + _BLOCK], shares[start : start + _BLOCK]
-            content = file.read(len(wanted) * len(mean) * np.dtype(np.float32).itemsize)
-            block = np.frombuffer(content, np.float32).reshape(-1, len(mean))
-            logits = block @ narrow + offset
-            total += float(share @ (np.logaddexp(0, logits) - wanted * logits))
-            errors = share * (expit(logits) - wanted)
-            error = errors.sum()
-            gradient += np.append((errors.astype(np.float32) @ block - error * mean) / scale, error)
+            views = _read(file, len(targets), len(mean), slice(start, start + len(wanted)))
+            logits = views @ narrow + offset  # [views, pictures]
+            drift = logits - logits[0]
+            losses = (np.logaddexp(0, logits) - wanted * logits).mean(0)
+            total += float(share @ (losses + consistency * (drift**2).sum(0)))
+            errors = share * (expit(logits) - wanted) / len(views)
+            pulls = 2 * consistency * share * drift
+            pulls[0] = -pulls.sum(0)
+            pulls, error = errors + pulls, errors.sum()
+            slope = pulls.astype(np.float32).ravel() @ views.reshape(-1, len(mean))
+            gradient += np.append((slope - error * mean) / scale, error)
         return total, gradient
 
     found = minimize(
@@ -126,3 +163,14 @@ def _write(file: Any, found: NDArray[np.float32]) -> None:
             f"no room for features in {tempfile.gettempdir()} ({error.strerror}): make room, name "
             "another folder with the environment variable TMPDIR, or take fewer --head-views"
         ) from error
+
+
+def _read(file: Any, pictures: int, width: int, block: slice) -> NDArray[np.float32]:
+    """Read some pictures' features, of shape [views, pictures, features]; views lie one by one."""
+    row = width * np.dtype(np.float32).itemsize
+    views = file.seek(0, os.SEEK_END) // (pictures * row)
+    found = np.empty((views, block.stop - block.start, width), np.float32)
+    for view in range(views):
+        file.seek((view * pictures + block.start) * row)
+        file.readinto(found[view])
+    return found

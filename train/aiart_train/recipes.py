@@ -55,6 +55,12 @@ class Augmentation:
         for name in ("rescale", "jpeg"):
             _expect(self, name, "from 0 to 1", 0 <= getattr(self, name) <= 1)
 
+    @property
+    def ways(self) -> tuple[Augmentation, ...]:
+        """Each change alone, but for mirroring, which goes with all of them."""
+        changes = {name: value for name, value in vars(self).items() if value and name != "flip"}
+        return tuple(Augmentation(self.flip, **{name: value}) for name, value in changes.items())
+
 
 UNCHANGED = Augmentation()
 
@@ -75,8 +81,15 @@ class Recipe:
     resize: str = _option("How a picture comes to that size.", "squash")
     batch_size: int = _option("Pictures per step.", 16)
     dropout: float = _option("Rate of dropout before the head.", 0.2)
-    head_views: int = _option("Views of each picture that the head is fitted on; 0: no fit.", 0)
+    head_views: int = _option(
+        "Views of each picture that the head is fitted on: the first as it is, each other one "
+        "changed in one way; 0: no fit.",
+        0,
+    )
     head_penalty: float = _option("Of the squared weights of the head, when it is fitted.", 0.3)
+    head_consistency: float = _option(
+        "Penalty of how far the head's logit moves when a picture is changed.", 0.0
+    )
     epochs: int = _option("Epochs in which the network learns, after the head's fit.", 0)
     learning_rate: float = _option("At the begin of these epochs.", 0.001)
     train_from: str = _option("The layer from which on it learns; '' for all.", "")
@@ -102,7 +115,7 @@ class Recipe:
         for name in ("size", "batch_size", "head_penalty", "learning_rate"):
             _expect(self, name, "above 0", getattr(self, name) > 0)
         InputRule(self.size, self.size, self.resize)  # refuses a rule that it does not know
-        for name in ("head_views", "epochs", "patience", "weight_decay"):
+        for name in ("head_views", "head_consistency", "epochs", "patience", "weight_decay"):
             _expect(self, name, "of at least 0", getattr(self, name) >= 0)
         for name in ("dropout", "label_smoothing", "averaging"):
             _expect(self, name, "from 0 to below 1", 0 <= getattr(self, name) < 1)
@@ -157,7 +170,7 @@ def from_dict(values: Mapping[str, Any]) -> Recipe:
     return Recipe(**{**values, "augmentation": Augmentation(**values["augmentation"])})
 
 
-_VIEWS = Augmentation(flip=True, zoom=0.3, rescale=0.5, jpeg=0.5, colour=0.15)
+_VIEWS = Augmentation(flip=True, zoom=0.2, rescale=1, jpeg=1, colour=0.15)
 
 RECIPES = {
     recipe.name: recipe
@@ -172,8 +185,9 @@ RECIPES = {
         Recipe(
             "default",
             size=240,
-            head_views=3,
+            head_views=5,
             head_penalty=0.1,
+            head_consistency=0.1,
             balance="source",
             augmentation=_VIEWS,
         ),
