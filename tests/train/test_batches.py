@@ -159,6 +159,33 @@ def test_views_show_their_own_picture(art: Path, rows: tuple[SplitRow, ...]) -> 
         assert np.array_equal(source[0][1], plain[0][1])
 
 
+def test_the_first_view_for_a_head_is_the_picture_as_it_is_in_the_rows_order(
+    art: Path, rows: tuple[SplitRow, ...]
+) -> None:
+    source = PictureBatches(art, rows, RULE, 32, seed=3, augmentation=VIEWS)
+    source.begin_view(0)
+    for found, expected in zip(
+        collect(source), collect(PictureBatches(art, rows, RULE, 32)), strict=True
+    ):
+        assert np.array_equal(found, expected)
+
+
+def test_each_further_view_for_a_head_is_changed_in_the_next_way_alone(
+    art: Path, rows: tuple[SplitRow, ...]
+) -> None:
+    source = PictureBatches(art, rows, RULE, 32, seed=3, augmentation=VIEWS)
+    seen = set()
+    ways = (Augmentation(flip=True, zoom=0.3), Augmentation(flip=True, jpeg=0.5))
+    for number, way in enumerate(ways * 2, 1):
+        alone = PictureBatches(art, rows, RULE, 32, seed=3, augmentation=way)
+        for each in (source, alone):
+            each.begin_view(number)
+        assert np.array_equal(collect(source)[0], collect(alone)[0])
+        assert np.array_equal(collect(source)[1], [[row.label == "human"] for row in rows])
+        seen.add(collect(source)[0].tobytes())
+    assert len(seen) == 4
+
+
 @pytest.mark.parametrize(
     ("balance", "expected"),
     [

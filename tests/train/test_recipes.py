@@ -97,6 +97,7 @@ def test_override_refuses_an_unknown_name() -> None:
         ("dropout", -0.1),
         ("head_views", -1),
         ("head_penalty", 0.0),
+        ("head_consistency", -0.1),
         ("epochs", -1),
         ("learning_rate", float("nan")),
         ("schedule", "linear"),

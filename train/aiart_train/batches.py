@@ -106,7 +106,7 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         """
         self._epoch, self._order = number, np.arange(len(self._rows))
         ways = self._augmentation.ways
-        self._shown = ways[(number - 1) % len(ways)] if number and ways else UNCHANGED
+        self._shown = ways[(number - 1) % len(ways)] if number else UNCHANGED
 
     def _view(self, position: int) -> NDArray[np.uint8]:
         path = self._folder / self._rows[position].path

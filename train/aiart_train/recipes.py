@@ -57,9 +57,10 @@ class Augmentation:
 
     @property
     def ways(self) -> tuple[Augmentation, ...]:
-        """Each change alone, but for mirroring, which goes with all of them."""
+        """Each change alone, but for mirroring, which goes with all of them; at least one way."""
         changes = {name: value for name, value in vars(self).items() if value and name != "flip"}
-        return tuple(Augmentation(self.flip, **{name: value}) for name, value in changes.items())
+        alone = (Augmentation(self.flip, **{name: value}) for name, value in changes.items())
+        return tuple(alone) or (self,)
 
 
 UNCHANGED = Augmentation()
@@ -192,6 +193,13 @@ RECIPES = {
             augmentation=_VIEWS,
         ),
         # The best on one source: the same at a higher resolution.
-        Recipe("lite0", size=288, head_views=5, balance="class", augmentation=_VIEWS),
+        Recipe(
+            "lite0",
+            size=288,
+            head_views=5,
+            head_consistency=0.1,
+            balance="class",
+            augmentation=_VIEWS,
+        ),
     )
 }
