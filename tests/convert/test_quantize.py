@@ -186,9 +186,8 @@ def test_int8_leaves_kernels_that_training_rounded_as_they_are() -> None:
         if tuple(tensor["shape"]) == (4, 3, 3, 3)
     )
     gamma, _, _, variance = norm.get_weights()
-    folded = (
-        convolution.get_weights()[0] * gamma / np.sqrt(variance + norm.epsilon) / 255
-    )  # of the pixels' scale
+    scale = gamma / np.sqrt(variance + norm.epsilon) / 255  # the pixels' own is folded in, too
+    folded = convolution.get_weights()[0] * scale
     assert kernel == pytest.approx(folded.transpose(3, 0, 1, 2), rel=1e-4, abs=1e-9)
 
 

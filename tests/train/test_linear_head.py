@@ -163,7 +163,7 @@ from test_linear_head import PENALTY, build
 from aiart_edge import AiartError, InputRule
 from aiart_train import batches
 from aiart_train.dataset import scan
-from aiart_train.linear_head import fit_head, round_kernels
+from aiart_train.linear_head import fit_head
 from aiart_train.split import draw_split
 batches.CACHE_BYTES = 0
 rows = draw_split(scan(Path({str(art)!r})), 0)
