@@ -133,7 +133,37 @@ def test_views_have_the_rules_size_and_differ_between_epochs(
         assert (pixels.shape, pixels.dtype) == ((80, 20, 30, 3), np.uint8)
         assert targets.sum() == 40
         seen.append({view.tobytes() for view in pixels})
-    assert not seen[0] & seen[1]
+    plain = {view.tobytes() for view in collect(PictureBatches(art, rows, RULE, 32))[0]}
+    assert seen[0] & seen[1] <= plain
+    assert seen[0] != seen[1]
+
+
+def test_half_of_an_epoch_is_changed_and_the_rest_as_it_is(
+    art: Path, rows: tuple[SplitRow, ...]
+) -> None:
+    looks = {picture.tobytes() for picture in collect(PictureBatches(art, rows, RULE, 80))[0]}
+    how = Augmentation(zoom=0.9, colour=0.9)
+    source = PictureBatches(art, rows, RULE, 80, seed=3, augmentation=how)
+    unchanged = []
+    for number in range(5):
+        source.begin_epoch(number)
+        unchanged += [view.tobytes() in looks for view in source[0][0]]
+    assert np.mean(unchanged) == pytest.approx(0.5, abs=0.1)
+
+
+def test_balanced_pictures_are_drawn_as_often_as_they_weigh(
+    art: Path, rows: tuple[SplitRow, ...]
+) -> None:
+    ai = [row for row in rows if row.label == "ai"][:20]
+    human = [row for row in rows if row.label == "human"][:5]
+    source = PictureBatches(art, [*ai, *human], RULE, 25, seed=3, balance="class")
+    shares = []
+    for number in range(40):
+        source.begin_epoch(number)
+        _, targets, weights = source[0]
+        assert weights.tolist() == [1] * 25
+        shares.append(targets.mean())
+    assert np.mean(shares) == pytest.approx(0.5, abs=0.06)
 
 
 def test_a_training_that_goes_on_sees_the_views_of_an_unbroken_one(

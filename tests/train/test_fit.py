@@ -25,7 +25,7 @@ from aiart_edge import AiartError, PictureError, RunFolderError
 from aiart_train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from aiart_train.dataset import scan
 from aiart_train.fit import UnfitRecipe, build, fit
-from aiart_train.linear_head import round_kernels
+from aiart_train.kernels import round_kernels
 from aiart_train.recipes import HEAD, RECIPES, Recipe
 from aiart_train.split import SplitRow, draw_split
 
@@ -247,6 +247,16 @@ def test_a_fitted_head_has_the_kernels_before_it_rounded_and_nothing_else_change
     round_kernels(rounded)
     assert_only_the_head_changed(rounded, model)
     assert history["kept"] == [1.0]
+
+
+def test_epochs_behind_a_fitted_head_end_with_rounded_kernels(
+    art: Path, rows: tuple[SplitRow, ...]
+) -> None:
+    model, _ = fit(replace(SMALL, head_views=1), art, rows, seed=0)
+    found = model.get_weights()
+    round_kernels(model)
+    for one, other in zip(found, model.get_weights(), strict=True):
+        assert one == pytest.approx(other, abs=1e-6)
 
 
 def test_layers_before_the_one_that_learns_first_stay_as_they_are(

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from aiart_edge import InputRule
 from aiart_train.batches import PictureBatches
 from aiart_train.dataset import scan
-from aiart_train.linear_head import fit_head, round_kernels
+from aiart_train.linear_head import fit_head
 from aiart_train.recipes import HEAD, Augmentation
 from aiart_train.split import SplitRow, draw_split
 
@@ -128,23 +128,6 @@ def test_a_feature_that_hardly_varies_is_hardly_used(batches: PictureBatches) ->
         for scale in (1.0, 0.01)
     ]
     assert abs(slopes[1]) < 0.1 * abs(slopes[0])
-
-
-def test_kernels_are_rounded_to_whole_steps_of_int8_in_each_channel() -> None:
-    keras.utils.set_random_seed(0)
-    convolutions = (keras.layers.Conv2D(4, 3), keras.layers.DepthwiseConv2D(3, use_bias=False))
-    model = keras.Sequential([keras.Input((8, 8, 3)), *convolutions])
-    before = [layer.get_weights() for layer in convolutions]
-    before[0][0][..., 1] = 0  # a dead channel
-    convolutions[0].set_weights(before[0])
-    round_kernels(model)
-    for layer, (kernel, *bias), channel in zip(convolutions, before, (3, 2), strict=True):
-        rounded, *kept = layer.get_weights()
-        step = np.abs(kernel).max(tuple({0, 1, 2, 3} - {channel}), keepdims=True) / 127
-        steps = np.divide(rounded, step, out=np.zeros_like(rounded), where=step > 0)
-        assert steps == pytest.approx(np.round(steps), abs=1e-4)
-        assert (np.abs(rounded - kernel) <= 0.501 * step).all()
-        assert [values.tolist() for values in kept] == [values.tolist() for values in bias]
 
 
 def test_steps_are_told(batches: PictureBatches) -> None:

@@ -36,6 +36,8 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
     weights; the target is 1 for `human`, as the networks' sigmoid has it. Memory does not grow with
     the number of pictures.
 
+    They come as in `begin_epoch(0)` until `begin_epoch` or `begin_view` is called.
+
     Args:
         folder: the data folder.
         rows: pictures of one part of a split.
@@ -68,6 +70,7 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         self._cache = _Cache((self._stored.height, self._stored.width, 3), len(rows))
         self._weights = _weigh(rows, balance)
         self._order = np.arange(len(rows))
+        self._balanced = balance != "none"
         self._decoders = ThreadPoolExecutor(os.cpu_count())  # Pillow lets threads run side by side
         self.problem: PictureError | None = None  # of which a backend leaves only a text
         self.begin_epoch(0)
@@ -79,24 +82,36 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         self, index: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
         start = index * self._batch_size
-        chosen = self._order[start : start + self._batch_size].tolist()
+        places = range(start, min(start + self._batch_size, len(self._order)))
+        chosen = self._order[places]
         targets = [[LABELS.index(self._rows[position].label)] for position in chosen]
         try:
-            pixels = np.stack(list(self._decoders.map(self._view, chosen)))
+            pixels = np.stack(list(self._decoders.map(self._view, places)))
         except PictureError as error:
             self.problem = error
             raise
-        return pixels, np.array(targets, dtype=np.float32), self._weights[chosen]
+        return pixels, np.array(targets, dtype=np.float32), self._shown_weights[chosen]
 
     def begin_epoch(self, number: int) -> None:
-        """Draw the order of an epoch.
+        """Draw what an epoch shows: half of it as it is, the rest changed in one way each.
+
+        Balanced pictures are drawn with replacement, as often as they weigh; others come once.
 
         Args:
             number: of the epoch, from 0; alone decides, with the seed, the order and the views.
         """
-        self._epoch, self._shown = number, self._augmentation
-        if self._seed is not None:
-            self._order = np.random.default_rng([self._seed, number]).permutation(len(self._rows))
+        self._epoch, self._order = number, np.arange(len(self._rows))
+        self._ways, self._shown_weights = np.zeros_like(self._order), self._weights
+        if self._seed is None:
+            return
+        rng, count = np.random.default_rng([self._seed, number]), len(self._rows)
+        if self._balanced:
+            self._order = rng.choice(count, count, p=self._weights / self._weights.sum())
+            self._shown_weights = np.ones_like(self._weights)
+        else:
+            self._order = rng.permutation(count)
+        ways = len(self._augmentation.ways)
+        self._ways = np.maximum(rng.integers(1 - ways, ways, count, endpoint=True), 0)
 
     def begin_view(self, number: int) -> None:
         """Show the pictures in the rows' order: as they are, or changed in one way alone.
@@ -105,23 +120,26 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             number: 0 for the pictures as they are; from 1, the ways of the augmentation take turns.
         """
         self._epoch, self._order = number, np.arange(len(self._rows))
-        ways = self._augmentation.ways
-        self._shown = ways[(number - 1) % len(ways)] if number else UNCHANGED
+        way = (number - 1) % len(self._augmentation.ways) + 1 if number else 0
+        self._ways, self._shown_weights = np.full_like(self._order, way), self._weights
 
-    def _view(self, position: int) -> NDArray[np.uint8]:
+    def _view(self, place: int) -> NDArray[np.uint8]:
+        """Show what comes at a place in the order."""
+        position, way = int(self._order[place]), int(self._ways[place])
         path = self._folder / self._rows[position].path
-        if self._shown == UNCHANGED and self._stored != self._rule:
+        if not way and self._stored != self._rule:
             plain: NDArray[np.uint8] = read_pixels(path, self._rule)[0]
             return plain
         pixels = self._cache.get(position)
         if pixels is None:
             pixels = read_pixels(path, self._stored)[0]
             self._cache.put(position, pixels)
-        if self._shown == UNCHANGED or self._seed is None:
+        how = self._augmentation.ways[way - 1]
+        if not way or self._seed is None or how == UNCHANGED:
             return pixels
-        rng = np.random.default_rng([self._seed, self._epoch, position])
+        rng = np.random.default_rng([self._seed, self._epoch, place])
         size = (self._rule.width, self._rule.height)
-        return np.asarray(augment(Image.fromarray(pixels), size, self._shown, rng))
+        return np.asarray(augment(Image.fromarray(pixels), size, how, rng))
 
 
 def _weigh(rows: Sequence[SplitRow], balance: str) -> NDArray[np.float32]:

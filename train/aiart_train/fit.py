@@ -6,6 +6,7 @@ a training that goes on from there ends with the weights of an unbroken one.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -19,11 +20,14 @@ from aiart_edge.errors import AiartError, RunFolderError
 from aiart_train.architectures import ARCHITECTURES
 from aiart_train.batches import PictureBatches
 from aiart_train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from aiart_train.linear_head import fit_head, round_kernels
+from aiart_train.kernels import fold_scales, round_kernels
+from aiart_train.linear_head import fit_head
 from aiart_train.recipes import Recipe
 from aiart_train.split import SplitRow, rows_of
 
 History = dict[str, list[float]]
+
+_WARMED = 10  # the share of a cosine schedule in which the rate rises is one in this
 
 # As TensorFlow, JAX, PyTorch and Python itself put it.
 _OUT_OF_MEMORY = re.compile("ResourceExhausted|RESOURCE_EXHAUSTED|OutOfMemory|MemoryError")
@@ -114,7 +118,10 @@ def fit(
             )
             state = keeper.state
     _restore(model.variables, state.kept, checkpoint)
-    return _copy(model), state.history
+    trained = _copy(model)
+    if recipe.head_views:  # what the epochs behind the head's fit have moved
+        round_kernels(trained)
+    return trained, state.history
 
 
 def build(recipe: Recipe) -> keras.Model:
@@ -164,6 +171,7 @@ def _begin(
     if not recipe.head_views:
         return Checkpoint()
     fitted = _copy(model)  # with it no other worker is waited for: each fits the same head
+    fold_scales(fitted)
     round_kernels(fitted)
     fit_head(
         fitted,
@@ -198,7 +206,10 @@ def _prepare(model: keras.Model, recipe: Recipe, first: int, steps: int) -> None
         layer.trainable = number >= first and not isinstance(layer, keras.layers.BatchNormalization)
     rate: Any = recipe.learning_rate
     if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, recipe.epochs * steps)
+        warm = math.ceil(recipe.epochs * steps / _WARMED)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, max(1, recipe.epochs * steps - warm), warmup_target=rate, warmup_steps=warm
+        )
     averaging = {"use_ema": True, "ema_momentum": recipe.averaging} if recipe.averaging else {}
     model.compile(
         optimizer=keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, **averaging),

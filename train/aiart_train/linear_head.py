@@ -29,31 +29,6 @@ _BLUR = 0.03
 
 _BLOCK = 128  # pictures whose features, of all views, are in memory at once
 _ITERATIONS = 1000  # some fifty are needed
-_LARGEST = 127  # of int8 weights, which TFLite wants symmetric
-
-
-def round_kernels(model: keras.Model) -> None:
-    """Round the kernels of convolutions to the 255 values per channel that int8 has for them.
-
-    Converting moves them no further: the head is then fitted on the features of the int8 network,
-    but for what rounding its activations does. The scale of each output channel is TFLite's own
-    ("TensorFlow Lite 8-bit quantization specification"), and survives what batch normalisation
-    multiplies the channel by.
-
-    Args:
-        model: its convolutions get new kernels.
-    """
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.DepthwiseConv2D):  # [height, width, channels, 1]
-            rest = (0, 1, 3)
-        elif isinstance(layer, keras.layers.Conv2D):  # [height, width, in, channels]
-            rest = (0, 1, 2)
-        else:
-            continue
-        kernel, *bias = layer.get_weights()
-        largest = np.abs(kernel).max(rest, keepdims=True)
-        step = np.where(largest > 0, largest, 1) / _LARGEST
-        layer.set_weights([np.round(kernel / step) * step, *bias])
 
 
 def fit_head(
