@@ -190,7 +190,9 @@ def classify(
     if failed:
         raise click.exceptions.Exit(SOME_INPUTS_FAILED if done else 1)
     if not done:
-        click.echo("No picture was found.", err=True)
+        deeper = not recursive and any(Path(name).is_dir() for name in names)
+        hint = " --recursive searches the folders in folders, too." if deeper else ""
+        click.echo(f"No picture was found.{hint}", err=True)
 
 
 def _outcomes(

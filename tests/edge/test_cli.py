@@ -176,9 +176,17 @@ def test_machines_read_a_record_of_each_picture_and_nothing_else(
 
 
 def test_nothing_at_all_is_still_json(aiart_edge: Command, tmp_path: Path) -> None:
-    result = aiart_edge("classify", "--json", tmp_path)
+    result = aiart_edge("classify", "--json", "--recursive", tmp_path)
     assert (result.exit_code, json.loads(result.stdout)) == (0, [])
     assert result.stderr == "No picture was found.\n"
+
+
+def test_who_finds_nothing_in_a_folder_is_told_how_to_search_deeper(
+    aiart_edge: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "deeper").mkdir()
+    shutil.copy(SAMPLE, tmp_path / "deeper")
+    assert "--recursive" in aiart_edge("classify", tmp_path).stderr
 
 
 def test_quiet_prints_the_verdict_alone(aiart_edge: Command) -> None:
