@@ -60,6 +60,19 @@ def test_each_picture_is_decoded_once(copy: Path, rows: tuple[SplitRow, ...]) ->
     assert np.array_equal(collect(source)[0], first)
 
 
+def test_each_picture_is_decoded_once_as_it_is_and_once_for_its_views(
+    copy: Path, rows: tuple[SplitRow, ...]
+) -> None:
+    source = PictureBatches(copy, rows, RULE, batch_size=32, seed=3, augmentation=VIEWS)
+    for number in range(2):
+        source.begin_view(number)
+        collect(source)
+    shutil.rmtree(copy)
+    for number in range(3):
+        source.begin_epoch(number)
+        assert len(collect(source)[0]) == 80
+
+
 def test_what_does_not_fit_into_the_cache_is_decoded_again(
     copy: Path, rows: tuple[SplitRow, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,14 +23,15 @@ from aiart_train.augment import augment
 from aiart_train.recipes import UNCHANGED, Augmentation
 from aiart_train.split import SplitRow
 
-CACHE_BYTES = 1 << 32  # of decoded pictures, on disk; what does not fit is decoded again each time
+# Of decoded pictures of one size, on disk; what does not fit is decoded again each time.
+CACHE_BYTES = 1 << 32
 
 # Views are cut out of a picture this much larger than the network's input, so that they are sharp.
 _CANVAS = 1.5
 
 
 class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
-    """Pictures and targets in batches, decoded once and kept in a temporary file.
+    """Pictures and targets in batches, decoded once and kept in temporary files.
 
     A batch is (uint8 [n, height, width, 3], float32 [n, 1], float32 [n]): pixels, targets and
     weights; the target is 1 for `human`, as the networks' sigmoid has it. Memory does not grow with
@@ -62,14 +63,16 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         super().__init__()
         self._folder, self._rows, self._rule = folder, rows, rule
         self._batch_size, self._seed = batch_size, seed
-        self._augmentation = UNCHANGED if seed is None else augmentation
-        larger = 1 if self._augmentation == UNCHANGED else _CANVAS
+        ways = (UNCHANGED if seed is None else augmentation).ways
+        self._ways = (UNCHANGED, *ways)
+        larger = 1 if ways == (UNCHANGED,) else _CANVAS
         self._stored = InputRule(
             round(rule.height * larger), round(rule.width * larger), rule.resize
         )
-        self._cache = _Cache((self._stored.height, self._stored.width, 3), len(rows))
+        self._caches = {
+            each: _Cache((each.height, each.width, 3), len(rows)) for each in {rule, self._stored}
+        }
         self._weights = _weigh(rows, balance)
-        self._order = np.arange(len(rows))
         self._balanced = balance != "none"
         self._decoders = ThreadPoolExecutor(os.cpu_count())  # Pillow lets threads run side by side
         self.problem: PictureError | None = None  # of which a backend leaves only a text
@@ -100,18 +103,18 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
         Args:
             number: of the epoch, from 0; alone decides, with the seed, the order and the views.
         """
-        self._epoch, self._order = number, np.arange(len(self._rows))
-        self._ways, self._shown_weights = np.zeros_like(self._order), self._weights
         if self._seed is None:
+            self.begin_view(0)
             return
         rng, count = np.random.default_rng([self._seed, number]), len(self._rows)
+        self._epoch, self._shown_weights = number, self._weights
         if self._balanced:
             self._order = rng.choice(count, count, p=self._weights / self._weights.sum())
             self._shown_weights = np.ones_like(self._weights)
         else:
             self._order = rng.permutation(count)
-        ways = len(self._augmentation.ways)
-        self._ways = np.maximum(rng.integers(1 - ways, ways, count, endpoint=True), 0)
+        changes = len(self._ways) - 1  # below 1, as many numbers mean none
+        self._shown_ways = np.maximum(rng.integers(1 - changes, changes, count, endpoint=True), 0)
 
     def begin_view(self, number: int) -> None:
         """Show the pictures in the rows' order: as they are, or changed in one way alone.
@@ -120,22 +123,18 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             number: 0 for the pictures as they are; from 1, the ways of the augmentation take turns.
         """
         self._epoch, self._order = number, np.arange(len(self._rows))
-        way = (number - 1) % len(self._augmentation.ways) + 1 if number else 0
-        self._ways, self._shown_weights = np.full_like(self._order, way), self._weights
+        way = (number - 1) % (len(self._ways) - 1) + 1 if number else 0
+        self._shown_ways, self._shown_weights = np.full_like(self._order, way), self._weights
 
     def _view(self, place: int) -> NDArray[np.uint8]:
         """Show what comes at a place in the order."""
-        position, way = int(self._order[place]), int(self._ways[place])
-        path = self._folder / self._rows[position].path
-        if not way and self._stored != self._rule:
-            plain: NDArray[np.uint8] = read_pixels(path, self._rule)[0]
-            return plain
-        pixels = self._cache.get(position)
+        position, how = int(self._order[place]), self._ways[self._shown_ways[place]]
+        rule = self._rule if how == UNCHANGED else self._stored
+        pixels = self._caches[rule].get(position)
         if pixels is None:
-            pixels = read_pixels(path, self._stored)[0]
-            self._cache.put(position, pixels)
-        how = self._augmentation.ways[way - 1]
-        if not way or self._seed is None or how == UNCHANGED:
+            pixels = read_pixels(self._folder / self._rows[position].path, rule)[0]
+            self._caches[rule].put(position, pixels)
+        if how == UNCHANGED or self._seed is None:
             return pixels
         rng = np.random.default_rng([self._seed, self._epoch, place])
         size = (self._rule.width, self._rule.height)
