@@ -202,6 +202,14 @@ def _of_verdicts(metrics: Mapping[str, Any], labels: Sequence[str], right: bool)
     return _with_interval(part / total, *wilson_interval(part, total)) if total else _NONE
 
 
+def _of_the_same(crossval: Path, scored: Sequence[ScoredRow]) -> list[ScoredRow]:
+    """Read the scores of another cross-validation of these pictures."""
+    rows = read_scores(crossval / SCORES)
+    if {row.path for row in rows} != {row.path for row in scored}:
+        raise DataError(crossval, "is of other pictures than CROSSVAL; name one of the same")
+    return rows
+
+
 def _origins(folder: Path) -> dict[str, tuple[str, str]]:
     """Read what the manifests below a data folder say of its pictures."""
     return {
@@ -252,6 +260,8 @@ def main(
     CROSSVAL is a folder of `aiart-convert crossval`, HELD_OUT the split.csv on whose test part the
     embedded file is tried, changed and unchanged.
     """
+    scored = read_scores(crossval / SCORES)
+    baselines = {name: _of_the_same(other, scored) for name, other, _ in baseline}
     card = read_card(crossval.parent / CARD)
     folder = Path(card["data"]["folder"])
     tested = _below(folder, rows_of(read_split(held_out), "test"))
@@ -268,9 +278,9 @@ def main(
         ),
         changes({name: _sweep(path, folder, tested) for name, path in files.items()}),
         sources(
-            pooled_report("", "", card, read_scores(crossval / SCORES)),
+            pooled_report("", "", card, scored),
             _origins(folder),
-            {name: read_scores(other / SCORES) for name, other, _ in baseline},
+            baselines,
         ),
     )
     text = put_into(

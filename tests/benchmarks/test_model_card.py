@@ -13,10 +13,10 @@ from aiart_edge.files import EMBEDDED_MODEL
 from aiart_edge.model_file import read_model_file
 from aiart_train.crossval import pooled_report
 from aiart_train.robustness import Robustness
-from aiart_train.scores import add_scores
+from aiart_train.scores import add_scores, write_scores
 from aiart_train.split import SplitRow
 from benchmarks import give_away
-from benchmarks.model_card import DOCUMENT, changes, facts, figures, sources
+from benchmarks.model_card import DOCUMENT, changes, facts, figures, main, sources
 
 CARD = {"data": {"folder": ".", "sha256": ""}}
 
@@ -57,6 +57,19 @@ def test_sources_are_told_with_their_origin_and_the_worst_first() -> None:
     assert [line[0] for line in table.rows] == ["d", "b", "a", "c"]
     assert table.rows[0][1:7] == ("human", "oil", "CC0", "5", "0%", "0%")
     assert table.rows[1][2:7] == ("-", "-", "5", "40%", "100%")
+
+
+def test_a_baseline_of_other_pictures_is_refused(tmp_path: Path) -> None:
+    rows = add_scores(make_rows(), np.tile([0.8, 0.2], (20, 1)), 1)
+    for name, scored in (("own", rows), ("other", rows[1:])):
+        (tmp_path / name).mkdir()
+        write_scores(tmp_path / name / "scores.csv", scored)
+    own, other = str(tmp_path / "own"), str(tmp_path / "other")
+    result = CliRunner().invoke(
+        main, [own, "split.csv", "--baseline", "seed", other, "model.tflite"]
+    )
+    assert result.exit_code == 1
+    assert f"{other}: is of other pictures than CROSSVAL" in result.output
 
 
 def test_changed_pictures_are_told_for_each_file() -> None:
