@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -23,12 +23,22 @@ from numpy.typing import NDArray
 from aiart_edge.decision import LABELS
 from aiart_edge.errors import DataError
 from aiart_edge.files import EMBEDDED_MODEL, PATH, write_atomically
-from aiart_edge.model_file import ModelFile, read_model_file
+from aiart_edge.image import read_pixels
+from aiart_edge.model_file import ModelDescription, ModelFile, read_model_file
 from aiart_edge.program import run
 from aiart_edge.runtime import load_network
+from aiart_train.calibration import apply_rule
 from aiart_train.crossval import pooled_report
 from aiart_train.document import Table, table_to_markdown
-from aiart_train.evaluate import VERDICTS, answer, targets, wilson_interval
+from aiart_train.evaluate import (
+    VERDICTS,
+    answer,
+    measure,
+    measure_decisions,
+    targets,
+    to_scores,
+    wilson_interval,
+)
 from aiart_train.report import METRICS, Report
 from aiart_train.robustness import Robustness, sweep
 from aiart_train.run_folder import CARD, read_card
@@ -169,15 +179,32 @@ def _recalls(rows: Sequence[SplitRow], scores: NDArray[np.float64]) -> dict[tupl
     return {of: float(np.mean(of_source)) for of, of_source in found.items()}
 
 
-def _sweep(path: Path, folder: Path, rows: Sequence[SplitRow]) -> tuple[Robustness, ...]:
-    """Change pictures, and run a file on them as the edge does."""
+def _load(
+    path: Path,
+) -> tuple[ModelDescription, Callable[[NDArray[np.uint8]], NDArray[np.float32]]]:
+    """Read a file, and make what scores pixels with it as the edge does."""
     model = read_model_file(path)
     network = load_network(model.network)
 
     def score(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.array([network.scores(picture[np.newaxis]) for picture in pixels])
 
-    return sweep(score, folder, rows, model.description.input, model.description.decision)
+    return model.description, score
+
+
+def _sweep(path: Path, folder: Path, rows: Sequence[SplitRow]) -> tuple[Robustness, ...]:
+    """Change pictures, and run a file on them."""
+    told, score = _load(path)
+    return sweep(score, folder, rows, told.input, told.decision)
+
+
+def _measure(path: Path, folder: Path, rows: Sequence[SplitRow]) -> dict[str, Any]:
+    """Run a file on pictures, and give what metrics.json would hold."""
+    told, score = _load(path)
+    pixels = (read_pixels(folder / row.path, told.input) for row in rows)
+    scores = to_scores(np.concatenate([score(picture) for picture in pixels]))
+    decisions = measure_decisions(rows, apply_rule(scores, told.decision))
+    return {**asdict(measure(rows, scores)), "decisions": asdict(decisions)}
 
 
 def _with_interval(share: float, low: float, high: float) -> str:
@@ -202,7 +229,7 @@ def _of_verdicts(metrics: Mapping[str, Any], labels: Sequence[str], right: bool)
     return _with_interval(part / total, *wilson_interval(part, total)) if total else _NONE
 
 
-def _of_the_same(crossval: Path, scored: Sequence[ScoredRow]) -> list[ScoredRow]:
+def _of_the_same(crossval: Path, scored: Sequence[ScoredRow]) -> tuple[ScoredRow, ...]:
     """Read the scores of another cross-validation of these pictures."""
     rows = read_scores(crossval / SCORES)
     if {row.path for row in rows} != {row.path for row in scored}:
@@ -274,7 +301,10 @@ def main(
     tables = (
         facts(read_model_file(EMBEDDED_MODEL)),
         figures(
-            {name: json.loads((path / METRICS).read_bytes()) for name, path in evaluations.items()}
+            {
+                **{n: json.loads((path / METRICS).read_bytes()) for n, path in evaluations.items()},
+                "the embedded file, known sources": _measure(EMBEDDED_MODEL, folder, tested),
+            }
         ),
         changes({name: _sweep(path, folder, tested) for name, path in files.items()}),
         sources(
