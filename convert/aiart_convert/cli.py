@@ -19,7 +19,6 @@ from aiart_edge import __version__
 from aiart_edge.decision import LABELS
 from aiart_edge.errors import (
     GATE_REFUSED,
-    DataError,
     ModelFileError,
     OutputError,
     RunFolderError,
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from aiart_convert.conversion import Conversion, Remedy
     from aiart_convert.source import Source
     from aiart_convert.verify import Bar
-    from aiart_edge.decision import DecisionRule
 
 
 class _ConvertUnlessTold(click.Group):
@@ -201,12 +199,13 @@ def convert(
     _load_tensorflow()
     from aiart_convert.conversion import convert_source
     from aiart_convert.conversion_report import conversion_table
+    from aiart_convert.out_of_fold import read_out_of_fold
     from aiart_convert.quantize import Form
     from aiart_convert.source import find_model, find_run
     from aiart_convert.verify import Bar
     from aiart_train.run_folder import load_keras
 
-    decision = _fit_decision(crossvalidated) if crossvalidated else None
+    out_of_fold = read_out_of_fold(crossvalidated) if crossvalidated else None
     if source is not None and is_file:
         names = {label: name for label, name in (("ai", ai), ("human", human)) if name}
         found = find_model(source, split, data, tuple(labels.split(",")), names)
@@ -218,7 +217,7 @@ def convert(
     done: list[tuple[Conversion, int]] = []
     try:
         for conversion in convert_source(
-            found, model, rule, wanted, part, form, bar, _tell, decision
+            found, model, rule, wanted, part, form, bar, _tell, out_of_fold
         ):
             size_of_file = _save(conversion, found, out or found.path.parent, part, bar)
             done.append((conversion, size_of_file))
@@ -231,20 +230,6 @@ def convert(
             click.echo(conversion_table(done, bar))
     if not all(conversion.is_accepted for conversion, _ in done):
         raise click.exceptions.Exit(GATE_REFUSED)
-
-
-def _fit_decision(folder: Path) -> DecisionRule:
-    import numpy as np
-
-    from aiart_train.calibration import fit_decision
-    from aiart_train.evaluate import targets
-    from aiart_train.scores import SCORES, read_scores, scores_of
-
-    rows = read_scores(folder / SCORES)
-    folds = [row.fold for row in rows]
-    if None in folds:
-        raise DataError(folder, "not what  crossval  leaves, of all folds")
-    return fit_decision(scores_of(rows), targets(rows), np.array(folds))
 
 
 def _save(conversion: Conversion, source: Source, folder: Path, part: str, bar: Bar) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 
 import keras
@@ -14,6 +14,7 @@ from aiart_convert.edge_process import Runtime, installed_runtimes, score_on_edg
 from aiart_convert.golden import golden_scores
 from aiart_convert.metadata import describe
 from aiart_convert.operators import unsupported
+from aiart_convert.out_of_fold import OutOfFold
 from aiart_convert.quantize import (
     Form,
     Representative,
@@ -86,7 +87,7 @@ def convert_source(
     form: Form,
     bar: Bar,
     tell: Callable[[str], None],
-    decision: DecisionRule | None = None,
+    out_of_fold: OutOfFold | None = None,
 ) -> Iterator[Conversion]:
     """Convert a model, run each result as a device runs it, and fit and compare its scores.
 
@@ -99,8 +100,8 @@ def convert_source(
         form: how the results shall be.
         bar: what they must reach.
         tell: is told what begins, since each of it takes its time.
-        decision: the rule of the results. Default: each gets its own, fitted on the validation
-            part, whatever `part` is, on the scores of all runtimes together.
+        out_of_fold: has the rule of the results. Default: each gets its own, fitted on the
+            validation part, whatever `part` is, on the scores of all runtimes together.
 
     Yields:
         One conversion per precision.
@@ -110,6 +111,7 @@ def convert_source(
         AiartError: a picture cannot be read, or is not the one that was split; or the split has no
             validation part where one is needed.
     """
+    decision = out_of_fold.rule if out_of_fold else None
     gate = _Gate(source, model, rule, part, bar, decision)
     draws = draw_representative(source.rows, form.calibration)
     for precision in precisions:
@@ -136,8 +138,10 @@ def convert_source(
                 precision,
                 rule,
                 fitted,
-                part,
-                min(verifications, key=lambda one: (one.agreement, one.accuracy)),
+                {
+                    part: asdict(min(verifications, key=lambda one: (one.agreement, one.accuracy))),
+                    **({"crossval": out_of_fold.metrics} if out_of_fold else {}),
+                },
                 golden_scores(network, rule),
                 form,
             ),

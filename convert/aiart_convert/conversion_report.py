@@ -111,7 +111,7 @@ def failure(conversion: Conversion, part: str, bar: Bar) -> str:
 
 
 def verdicts(conversion: Conversion, part: str) -> str:
-    """Say what verdicts a file gives.
+    """Say what verdicts a file gives, out of fold where its decision rule comes from there.
 
     Args:
         conversion: of a model.
@@ -121,13 +121,14 @@ def verdicts(conversion: Conversion, part: str) -> str:
         A phrase.
     """
     figures = conversion.description.metrics
+    is_out_of_fold = "crossval_n" in figures
     coverage, right, called_ai = (
-        figures.get(f"{part}_{name}")
+        figures.get(f"{'crossval' if is_out_of_fold else part}_{name}")
         for name in ("coverage", "covered_accuracy", "human_called_ai")
     )
     return (
-        f"not unsure {_share(coverage)}, of those right {_share(right)}, "
-        f"human art called ai {_share(called_ai)}"
+        f"{'out of fold ' if is_out_of_fold else ''}not unsure {_share(coverage)}, "
+        f"of those right {_share(right)}, human art called ai {_share(called_ai)}"
     )
 
 

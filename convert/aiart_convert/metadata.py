@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 import tensorflow as tf
 
 from aiart_convert.quantize import Form
 from aiart_convert.source import Source
-from aiart_convert.verify import Verification
 from aiart_edge import __version__
 from aiart_edge.decision import DecisionRule
 from aiart_edge.image import InputRule
@@ -22,8 +20,7 @@ def describe(
     precision: str,
     rule: InputRule,
     decision: DecisionRule,
-    part: str,
-    figures: Verification,
+    figures: Mapping[str, Mapping[str, object]],
     golden: Mapping[str, Sequence[float]],
     form: Form,
 ) -> ModelDescription:
@@ -33,9 +30,9 @@ def describe(
         source: what was converted.
         precision: to what.
         rule: how the network wants its pictures.
-        decision: fitted on the validation part's scores of this very network.
-        part: of the split, on which the figures were measured.
-        figures: how it compares with the Keras model.
+        decision: how its scores become verdicts.
+        figures: what was measured, by name and by what it was measured on; what is no number is
+            left out.
         golden: what it answers to the golden pictures.
         form: how it was asked to be.
 
@@ -48,8 +45,9 @@ def describe(
         input=rule,
         decision=decision,
         metrics={
-            f"{part}_{name}": value
-            for name, value in asdict(figures).items()
+            f"{measured_on}_{name}": value
+            for measured_on, measured in figures.items()
+            for name, value in measured.items()
             if isinstance(value, (int, float))
         },
         origin={

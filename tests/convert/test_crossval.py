@@ -59,7 +59,7 @@ def test_keras_and_the_files_are_compared(converted: Result) -> None:
     assert "A = Keras" in converted.stderr
 
 
-def test_a_file_takes_its_decision_rule_from_the_scores_that_are_named(
+def test_a_file_takes_its_decision_rule_and_its_worth_from_the_scores_that_are_named(
     before: Path, folder: Path, aiart_convert: Command, tmp_path: Path
 ) -> None:
     fold = before / "fold-1"
@@ -72,6 +72,10 @@ def test_a_file_takes_its_decision_rule_from_the_scores_that_are_named(
     description = read_model_file(tmp_path / "model-int8.tflite").description
     folds = np.array([row.fold for row in rows])
     assert description.decision == fit_decision(scores_of(rows), targets(rows), folds)
+    pooled = json.loads((folder / "metrics.json").read_text())
+    assert description.metrics["crossval_accuracy"] == pooled["accuracy"]
+    assert description.metrics["crossval_coverage"] == pooled["decisions"]["coverage"]
+    assert f"out of fold not unsure {pooled['decisions']['coverage']:.1%}" in result.stderr
 
 
 def test_a_fold_without_a_validation_part_is_one_line_that_says_what_to_name(

@@ -327,10 +327,10 @@ def test_several_jobs_give_the_same_in_the_same_order(aiart_edge: Command, art: 
 @pytest.mark.parametrize(
     ("options", "verdict"),
     [
-        (["--threshold", "0.3"], "ai"),
-        (["--threshold", "0.9"], "human"),
-        (["--band", "0.5", "0.9"], "human"),
-        (["--band", "0.1", "0.2"], "ai"),
+        (["--threshold", "0.02"], "ai"),
+        (["--threshold", "0.98"], "human"),
+        (["--band", "0.98", "0.99"], "human"),
+        (["--band", "0.01", "0.02"], "ai"),
         (["--band", "0", "1"], "unsure"),
     ],
 )

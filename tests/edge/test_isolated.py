@@ -32,10 +32,12 @@ def test_without_options_it_is_refused_with_a_hint(
     assert "needs --labels and --size" in line
 
 
-@pytest.mark.parametrize(("labels", "verdict"), [("ai,human", "human"), ("human,ai", "ai")])
+@pytest.mark.parametrize("labels", ["ai,human", "human,ai"])
 def test_with_labels_and_size_it_classifies(
-    labels: str, verdict: str, aiart_edge: Callable[..., Result], foreign: Path
+    labels: str, aiart_edge: Callable[..., Result], foreign: Path
 ) -> None:
+    with Classifier.load() as ours:
+        verdict = labels.split(",")[ours.scores(SAMPLE).argmax()]
     options = ("--model", foreign, "--labels", labels, "--size", "240")
     assert aiart_edge("classify", "-q", SAMPLE, *options).stdout == f"{verdict}\n"
 

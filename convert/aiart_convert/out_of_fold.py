@@ -1,0 +1,60 @@
+"""What a cross-validation, converted, says of a file that is made like those of its folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from aiart_edge.decision import DecisionRule
+from aiart_edge.errors import DataError
+from aiart_train.calibration import cross_fit, fit_decision
+from aiart_train.evaluate import measure, measure_decisions, targets
+from aiart_train.scores import SCORES, read_scores, scores_of
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """What a cross-validation says of a file like those that it judged.
+
+    Args:
+        rule: the decision rule, fitted on all folds.
+        metrics: figures by name; of verdicts by rules that were fitted on the other folds.
+    """
+
+    rule: DecisionRule
+    metrics: Mapping[str, float | None]
+
+
+def read_out_of_fold(folder: Path) -> OutOfFold:
+    """Fit a decision rule on the scores of a cross-validation, and measure what it is worth.
+
+    Args:
+        folder: that `crossval` left.
+
+    Returns:
+        Both.
+
+    Raises:
+        DataError: the scores are missing or broken, or not of a cross-validation.
+    """
+    rows = read_scores(folder / SCORES)
+    numbers = [row.fold for row in rows]
+    if None in numbers:
+        raise DataError(folder, "not what  crossval  leaves, of all folds")
+    scores, classes, folds = scores_of(rows), targets(rows), np.array(numbers)
+    figures = measure(rows, scores)
+    verdicts = measure_decisions(rows, cross_fit(scores, classes, folds))
+    return OutOfFold(
+        fit_decision(scores, classes, folds),
+        {
+            "n": figures.n,
+            "accuracy": figures.accuracy,
+            "auc": figures.auc,
+            "coverage": verdicts.coverage,
+            "covered_accuracy": verdicts.covered_accuracy,
+            "human_called_ai": verdicts.human_called_ai,
+        },
+    )
