@@ -127,15 +127,6 @@ def test_a_lite_network_for_art_sees_every_block_of_the_pretrained_one() -> None
     assert model.output_shape == (None, 1)
 
 
-def test_the_whole_lies_at_half_its_size_beside_its_middle_half() -> None:
-    model = ARCHITECTURES["efficientnet_lite0_whole_and_part"](InputRule(66, 70), 0.0)
-    pixels = np.random.default_rng(0).integers(0, 256, (1, 66, 70, 3), dtype=np.uint8)
-    beside = keras.Model(model.input, model.get_layer("whole_and_part").output)
-    seen = beside.predict_on_batch(pixels)
-    assert np.allclose(seen[:, :, :35], pixels.reshape(1, 33, 2, 35, 2, 3).mean(axis=(2, 4)))
-    assert np.array_equal(seen[:, :, 35:], pixels[:, 16:49, 17:52])
-
-
 def test_without_the_package_of_its_weights_a_lite_network_names_the_extra() -> None:
     with pytest.raises(MissingExtra, match=r"efficientnet_lite9_pytorch_model.*aiart\[train\]"):
         read_imagenet(UNPACKAGED)

@@ -12,7 +12,6 @@ from aiart_edge.image import InputRule
 ARCHITECTURE_NAMES = (
     "original",
     "efficientnet_lite0",
-    "efficientnet_lite0_whole_and_part",
     "efficientnet_lite1",
     "efficientnet_lite2",
     "mobilenet_v2",

@@ -13,7 +13,6 @@ from typing import Any
 from aiart_edge.image import InputRule
 from aiart_train.architectures.efficientnet_lite import (
     LITE0,
-    LITE0_WHOLE_AND_PART,
     LITE1,
     LITE2,
     build_efficientnet_lite,
@@ -24,7 +23,6 @@ from aiart_train.architectures.original import build_original
 ARCHITECTURES: dict[str, Callable[[InputRule, float], Any]] = {
     "original": build_original,
     "efficientnet_lite0": partial(build_efficientnet_lite, LITE0),
-    "efficientnet_lite0_whole_and_part": partial(build_efficientnet_lite, LITE0_WHOLE_AND_PART),
     "efficientnet_lite1": partial(build_efficientnet_lite, LITE1),
     "efficientnet_lite2": partial(build_efficientnet_lite, LITE2),
     "mobilenet_v2": build_mobilenet_v2,

@@ -47,20 +47,16 @@ class Variant:
         number: 0, 1 or 2.
         width: factor of the channels.
         depth: factor of the repeats.
-        whole_and_part: whether it sees the middle half of a picture in full resolution beside the
-            whole in half of it, so that texture counts more. Default False: the picture alone.
     """
 
     number: int
     width: float
     depth: float
-    whole_and_part: bool = False
 
 
 LITE0 = Variant(0, 1.0, 1.0)
 LITE1 = Variant(1, 1.0, 1.1)
 LITE2 = Variant(2, 1.1, 1.2)
-LITE0_WHOLE_AND_PART = Variant(0, 1.0, 1.0, whole_and_part=True)
 
 
 def build_efficientnet_lite(variant: Variant, rule: InputRule, dropout: float) -> keras.Model:
@@ -81,8 +77,7 @@ def build_efficientnet_lite(variant: Variant, rule: InputRule, dropout: float) -
     features = build_features(variant, rule)
     load_features(features, read_imagenet(variant))
     widest = [layer.output for layer in features.layers if layer.name.endswith(_WIDEST)]
-    name = f"efficientnet_lite{variant.number}{'_whole_and_part' * variant.whole_and_part}"
-    return add_head(features.input, widest, name, dropout)
+    return add_head(features.input, widest, f"efficientnet_lite{variant.number}", dropout)
 
 
 def build_features(variant: Variant, rule: InputRule) -> keras.Model:
@@ -96,8 +91,7 @@ def build_features(variant: Variant, rule: InputRule) -> keras.Model:
         A model from raw pixels, 0 to 255, to a map of 1280 features.
     """
     pixels = keras.Input((rule.height, rule.width, 3), name="pixels")
-    x = _whole_and_part(pixels) if variant.whole_and_part else pixels
-    x = layers.Rescaling(1 / 128, offset=-127 / 128, name="normalisation")(x)
+    x = layers.Rescaling(1 / 128, offset=-127 / 128, name="normalisation")(pixels)
     x = _convolve(x, _STEM, "stem", kernel=3, stride=2)
     number = count()
     for (expansion, channels, kernel, stride, _), repeats in zip(
@@ -196,17 +190,6 @@ def _scaled(channels: int, width: float) -> int:
     scaled = channels * width
     rounded = max(8, int(scaled + 4) // 8 * 8)
     return rounded if rounded >= 0.9 * scaled else rounded + 8
-
-
-def _whole_and_part(pixels: Any) -> Any:
-    """Put the middle half of a picture on the right of the whole one at half its size."""
-    whole = layers.AveragePooling2D(2, name="whole")(pixels)
-    margins = [
-        ((outer - inner) // 2, (outer - inner + 1) // 2)
-        for outer, inner in zip(pixels.shape[1:3], whole.shape[1:3], strict=True)
-    ]
-    part = layers.Cropping2D(margins, name="part")(pixels)
-    return layers.Concatenate(axis=2, name="whole_and_part")([whole, part])
 
 
 def _block(x: Any, name: str, expansion: int, channels: int, kernel: int, stride: int) -> Any:
