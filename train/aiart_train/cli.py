@@ -21,7 +21,6 @@ from aiart_edge import __version__
 from aiart_edge.errors import OutputError, RunFolderError, require_extra
 from aiart_edge.files import PATH, write_atomically
 from aiart_edge.program import run, silenced
-from aiart_train.allocator import reuse_memory
 from aiart_train.options import (
     class_options,
     recipe_of,
@@ -53,6 +52,8 @@ def main() -> None:
 
 def _load_keras() -> None:
     """Load Keras without the notes of TensorFlow, which are not for users."""
+    from aiart_train.allocator import reuse_memory
+
     reuse_memory()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silenced():  # TensorFlow greets before it reads that
