@@ -17,7 +17,7 @@ from PIL import Image
 from aiart_edge.errors import OutputError
 from aiart_edge.files import PATH
 from aiart_edge.program import run
-from aiart_train.dataset import scan
+from aiart_train.data.dataset import scan
 
 _GRAINS = (1, 2, 4, 8, 16, 32, 64)  # pixels of the picture as it is stored
 _CONTRAST = 50  # standard deviation, of 256 levels

@@ -27,10 +27,10 @@ from aiart_edge.image import read_pixels
 from aiart_edge.model_file import ModelDescription, ModelFile, read_model_file
 from aiart_edge.program import run
 from aiart_edge.runtime import load_network
-from aiart_train.calibration import apply_rule
 from aiart_train.crossval import pooled_report
-from aiart_train.document import Table, table_to_markdown
-from aiart_train.evaluate import (
+from aiart_train.data.split import SplitRow, read_split, rows_of
+from aiart_train.evaluation.calibration import apply_rule
+from aiart_train.evaluation.evaluate import (
     VERDICTS,
     answer,
     measure,
@@ -39,11 +39,11 @@ from aiart_train.evaluate import (
     to_scores,
     wilson_interval,
 )
-from aiart_train.report import METRICS, Report
-from aiart_train.robustness import Robustness, sweep
+from aiart_train.evaluation.robustness import Robustness, sweep
+from aiart_train.evaluation.scores import SCORES, ScoredRow, read_scores, scores_of
+from aiart_train.report.document import Table, table_to_markdown
+from aiart_train.report.run import METRICS, Report
 from aiart_train.run_folder import CARD, read_card
-from aiart_train.scores import SCORES, ScoredRow, read_scores, scores_of
-from aiart_train.split import SplitRow, read_split, rows_of
 from benchmarks.report import put_into
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "model-card.md"

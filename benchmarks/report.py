@@ -12,7 +12,7 @@ import click
 from aiart_edge.errors import DataError
 from aiart_edge.files import PATH, write_atomically
 from aiart_edge.program import run
-from aiart_train.document import (
+from aiart_train.report.document import (
     Document,
     Plot,
     Section,
@@ -22,7 +22,7 @@ from aiart_train.document import (
     to_html,
     to_markdown,
 )
-from aiart_train.theme import Draw, render
+from aiart_train.report.theme import Draw, render
 from benchmarks.plots import draw_histogram, draw_trade
 from benchmarks.results import ORIGINAL, Accuracy, Results, Row, read_results
 from benchmarks.variants import TOOLS, Variant

@@ -93,7 +93,7 @@ def _open_keras(variant: Variant, path: Path) -> Opened:
     import keras  # noqa: PLC0415
     import tensorflow as tf  # noqa: PLC0415
 
-    from aiart_train.evaluate import to_scores  # noqa: PLC0415
+    from aiart_train.evaluation.evaluate import to_scores  # noqa: PLC0415
     from aiart_train.run_folder import load_keras  # noqa: PLC0415
 
     if tf.config.threading.get_intra_op_parallelism_threads() != variant.threads:

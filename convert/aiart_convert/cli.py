@@ -313,11 +313,17 @@ def crossval(folder: Path, precision: str) -> None:
     _load_tensorflow()
     from aiart_convert.crossval import score_converted_fold
     from aiart_convert.edge_process import installed_runtimes
-    from aiart_train.comparison import compare, describe
     from aiart_train.crossval import pooled_report
-    from aiart_train.report import headline, save_report
+    from aiart_train.evaluation.comparison import compare, describe
+    from aiart_train.evaluation.scores import (
+        SCORES,
+        ScoredRow,
+        read_scores,
+        scores_of,
+        write_scores,
+    )
+    from aiart_train.report.run import headline, save_report
     from aiart_train.run_folder import CARD, CROSSVAL, read_card
-    from aiart_train.scores import SCORES, ScoredRow, read_scores, scores_of, write_scores
 
     card = read_card(folder / CARD)
     if card.get("kind") != CROSSVAL:

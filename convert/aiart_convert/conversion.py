@@ -33,9 +33,9 @@ from aiart_edge.errors import RunFolderError
 from aiart_edge.image import InputRule
 from aiart_edge.model_file import ModelDescription
 from aiart_edge.program import silenced
-from aiart_train.calibration import fit_decision
-from aiart_train.evaluate import predict, targets
-from aiart_train.split import SplitRow, rows_of
+from aiart_train.data.split import SplitRow, rows_of
+from aiart_train.evaluation.calibration import fit_decision
+from aiart_train.evaluation.evaluate import predict, targets
 
 _TOLD = 3  # layers, of those that lose most
 _FLOAT16 = 2  # times int8's size, for which float16 loses nothing

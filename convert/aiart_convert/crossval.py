@@ -12,9 +12,9 @@ from aiart_convert.edge_process import Runtime, score_on_edge
 from aiart_convert.quantize import Form
 from aiart_convert.representative import draw_representative, representative_pixels
 from aiart_convert.source import find_run, read_picture
+from aiart_train.data.split import rows_of
+from aiart_train.evaluation.scores import ScoredRow, add_scores
 from aiart_train.run_folder import load_keras
-from aiart_train.scores import ScoredRow, add_scores
-from aiart_train.split import rows_of
 
 
 def score_converted_fold(

@@ -10,9 +10,9 @@ import numpy as np
 
 from aiart_edge.decision import DecisionRule
 from aiart_edge.errors import DataError
-from aiart_train.calibration import cross_fit, fit_decision
-from aiart_train.evaluate import measure, measure_decisions, targets
-from aiart_train.scores import SCORES, read_scores, scores_of
+from aiart_train.evaluation.calibration import cross_fit, fit_decision
+from aiart_train.evaluation.evaluate import measure, measure_decisions, targets
+from aiart_train.evaluation.scores import SCORES, read_scores, scores_of
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 
 from aiart_convert.source import read_picture
 from aiart_edge.image import InputRule, read_pixels
-from aiart_train.split import SplitRow, rows_of
+from aiart_train.data.split import SplitRow, rows_of
 
 PICTURES = 200
 LARGEST_SPREAD = 0.2  # of a range, between two disjoint draws

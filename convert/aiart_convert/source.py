@@ -8,9 +8,9 @@ from pathlib import Path
 
 from aiart_edge.decision import LABELS
 from aiart_edge.errors import DataError, ModelFileError
-from aiart_train.dataset import fingerprint, scan
+from aiart_train.data.dataset import fingerprint, scan
+from aiart_train.data.split import SplitRow, draw_split
 from aiart_train.run_folder import CARD, latest_run, open_run, read_card, read_split_of
-from aiart_train.split import SplitRow, draw_split
 
 _NO_CARD = {"data": {"folder": "", "sha256": ""}}
 _SEED = 0  # of the split that is drawn for a model that has none

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiart_edge.decision import DecisionRule
-from aiart_train.calibration import apply_rule
-from aiart_train.comparison import compare
-from aiart_train.evaluate import answer, measure_decisions
-from aiart_train.split import SplitRow
+from aiart_train.data.split import SplitRow
+from aiart_train.evaluation.calibration import apply_rule
+from aiart_train.evaluation.comparison import compare
+from aiart_train.evaluation.evaluate import answer, measure_decisions
 
 _ROUNDING = 1e-9  # shares of whole pictures are not that close to a bar without being on it
 

@@ -12,9 +12,9 @@ from PIL import Image
 from aiart_edge.files import EMBEDDED_MODEL
 from aiart_edge.model_file import read_model_file
 from aiart_train.crossval import pooled_report
-from aiart_train.robustness import Robustness
-from aiart_train.scores import add_scores, write_scores
-from aiart_train.split import SplitRow
+from aiart_train.data.split import SplitRow
+from aiart_train.evaluation.robustness import Robustness
+from aiart_train.evaluation.scores import add_scores, write_scores
 from benchmarks import give_away
 from benchmarks.model_card import DOCUMENT, changes, facts, figures, main, sources
 

@@ -15,7 +15,7 @@ import pytest
 from click.testing import Result
 
 from aiart_edge.model_file import read_model_file
-from aiart_train.split import read_split, rows_of
+from aiart_train.data.split import read_split, rows_of
 
 Command = Callable[..., Result]
 OneLine = Callable[[Result], str]

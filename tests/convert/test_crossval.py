@@ -11,9 +11,9 @@ import pytest
 from click.testing import Result
 
 from aiart_edge.model_file import read_model_file
-from aiart_train.calibration import fit_decision
-from aiart_train.evaluate import targets
-from aiart_train.scores import read_scores, scores_of
+from aiart_train.evaluation.calibration import fit_decision
+from aiart_train.evaluation.evaluate import targets
+from aiart_train.evaluation.scores import read_scores, scores_of
 
 Command = Callable[..., Result]
 

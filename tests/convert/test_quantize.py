@@ -24,8 +24,8 @@ from aiart_convert.quantize import (
 )
 from aiart_edge import InputRule
 from aiart_edge.runtime import load_network
-from aiart_train.evaluate import to_scores
-from aiart_train.kernels import round_kernels
+from aiart_train.evaluation.evaluate import to_scores
+from aiart_train.learning.kernels import round_kernels
 
 RULE = InputRule(12, 16)
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 1, 12, 16, 3)).astype(np.float32)

@@ -19,7 +19,7 @@ from aiart_convert.representative import (
 )
 from aiart_edge import DataError, InputRule
 from aiart_edge.image import read_pixels
-from aiart_train.split import SplitRow, read_split
+from aiart_train.data.split import SplitRow, read_split
 
 RULE = InputRule(150, 150)
 

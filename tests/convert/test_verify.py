@@ -7,7 +7,7 @@ import pytest
 
 from aiart_convert.verify import Bar, Verification, verify
 from aiart_edge import DecisionRule
-from aiart_train.split import SplitRow
+from aiart_train.data.split import SplitRow
 
 
 def test_the_figures_of_a_small_example_are_those_worked_out_by_hand() -> None:

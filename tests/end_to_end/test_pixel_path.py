@@ -12,9 +12,9 @@ from PIL import Image
 from aiart_edge import Classifier
 from aiart_edge.image import read_pixels
 from aiart_edge.model_file import read_model_file
-from aiart_train.batches import PictureBatches
-from aiart_train.evaluate import predict
-from aiart_train.split import SplitRow
+from aiart_train.data.split import SplitRow
+from aiart_train.evaluation.evaluate import predict
+from aiart_train.learning.batches import PictureBatches
 
 
 def as_rows(pictures: list[Path]) -> list[SplitRow]:

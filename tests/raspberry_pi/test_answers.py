@@ -89,7 +89,7 @@ def float_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small float32 network, its weights drawn at random."""
     keras = pytest.importorskip("keras", reason="without TensorFlow no float network is made")
     from aiart_convert.quantize import convert, with_two_scores
-    from aiart_train.architectures.original import build_original
+    from aiart_train.learning.architectures.original import build_original
 
     keras.utils.set_random_seed(0)
     rule = InputRule(64, 64)

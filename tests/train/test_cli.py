@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from aiart_train.scores import read_scores, write_scores
-from aiart_train.split import read_split, rows_of
+from aiart_train.data.split import read_split, rows_of
+from aiart_train.evaluation.scores import read_scores, write_scores
 
 Command = Callable[..., Result]
 OneLine = Callable[[Result], str]

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from aiart_train.data.split import SplitRow, read_split, rows_of
+from aiart_train.evaluation.scores import read_scores
 from aiart_train.run_folder import open_run
-from aiart_train.scores import read_scores
-from aiart_train.split import SplitRow, read_split, rows_of
 
 Command = Callable[..., Result]
 Process = subprocess.CompletedProcess[str]

@@ -11,8 +11,8 @@ from typing import Any
 import keras
 
 from aiart_edge import __version__
-from aiart_train.dataset import Dataset, fingerprint
-from aiart_train.recipes import Recipe
+from aiart_train.data.dataset import Dataset, fingerprint
+from aiart_train.learning.recipes import Recipe
 
 
 def make_card(

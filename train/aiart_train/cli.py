@@ -21,6 +21,7 @@ from aiart_edge import __version__
 from aiart_edge.errors import OutputError, RunFolderError, require_extra
 from aiart_edge.files import PATH, write_atomically
 from aiart_edge.program import run, silenced
+from aiart_train.learning.recipes import from_dict
 from aiart_train.options import (
     class_options,
     recipe_of,
@@ -31,15 +32,14 @@ from aiart_train.options import (
     usage_errors,
 )
 from aiart_train.progress import listener, progress
-from aiart_train.recipes import from_dict
 
 if TYPE_CHECKING:
-    from aiart_train.dataset import Dataset
-    from aiart_train.recipes import Recipe
+    from aiart_train.data.dataset import Dataset
+    from aiart_train.data.split import SplitRow
+    from aiart_train.evaluation.scores import ScoredRow
+    from aiart_train.learning.recipes import Recipe
+    from aiart_train.learning.workers import Workers
     from aiart_train.run_folder import NewRun
-    from aiart_train.scores import ScoredRow
-    from aiart_train.split import SplitRow
-    from aiart_train.workers import Workers
 
 
 @click.group()
@@ -52,7 +52,7 @@ def main() -> None:
 
 def _load_keras() -> None:
     """Load Keras without the notes of TensorFlow, which are not for users."""
-    from aiart_train.allocator import reuse_memory
+    from aiart_train.learning.allocator import reuse_memory
 
     reuse_memory()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -95,8 +95,8 @@ def fit(
     """
     _load_keras()
     from aiart_train.card import make_card
+    from aiart_train.data.split import check_split, draw_split, hold_out, read_split, write_split
     from aiart_train.run_folder import FIT, SPLIT, new_run, resume_run, write_card
-    from aiart_train.split import check_split, draw_split, hold_out, read_split, write_split
 
     if resume:
         refuse_beside_resume()
@@ -132,11 +132,13 @@ def fit(
 
 def _train(made: NewRun, together: Workers | None) -> None:
     """Train what a hidden run folder plans, from its checkpoint if it has one, and report."""
-    from aiart_train.calibration import apply_rule, fit_decision
-    from aiart_train.evaluate import predict, targets
-    from aiart_train.fit import UnfitRecipe
-    from aiart_train.fit import fit as train
-    from aiart_train.report import Report, headline, save_report
+    from aiart_train.data.split import PARTS, read_split, rows_of
+    from aiart_train.evaluation.calibration import apply_rule, fit_decision
+    from aiart_train.evaluation.evaluate import predict, targets
+    from aiart_train.evaluation.scores import SCORES, add_scores, write_scores
+    from aiart_train.learning.fit import UnfitRecipe
+    from aiart_train.learning.fit import fit as train
+    from aiart_train.report.run import Report, headline, save_report
     from aiart_train.run_folder import (
         CARD,
         CHECKPOINT,
@@ -147,8 +149,6 @@ def _train(made: NewRun, together: Workers | None) -> None:
         write_card,
         write_history,
     )
-    from aiart_train.scores import SCORES, add_scores, write_scores
-    from aiart_train.split import PARTS, read_split, rows_of
 
     card = read_card(made.partial / CARD)
     rows = read_split(made.partial / SPLIT)
@@ -223,8 +223,8 @@ def crossval(
     """
     _load_keras()
     from aiart_train.card import make_card
+    from aiart_train.data.split import draw_folds, hold_out, read_split, write_split
     from aiart_train.run_folder import CROSSVAL, FIT, SPLIT, new_run, resume_run, write_card
-    from aiart_train.split import draw_folds, hold_out, read_split, write_split
 
     if resume:
         refuse_beside_resume()
@@ -254,11 +254,11 @@ def crossval(
 def _cross_validate(made: NewRun) -> None:
     """Train and score the folds that a hidden run folder plans, but for those done, and report."""
     from aiart_train.crossval import pooled_report, score_fold
-    from aiart_train.fit import UnfitRecipe
-    from aiart_train.report import headline, save_report
+    from aiart_train.data.split import TRAINED, read_split
+    from aiart_train.evaluation.scores import SCORES, write_scores
+    from aiart_train.learning.fit import UnfitRecipe
+    from aiart_train.report.run import headline, save_report
     from aiart_train.run_folder import CARD, SPLIT, read_card
-    from aiart_train.scores import SCORES, write_scores
-    from aiart_train.split import TRAINED, read_split
 
     card = read_card(made.partial / CARD)
     recipe, folder, seed = from_dict(card["recipe"]), Path(card["data"]["folder"]), card["seed"]
@@ -315,14 +315,20 @@ def evaluate(
       aiart-train evaluate runs/latest --data art-from-elsewhere
     """
     _load_keras()
-    from aiart_train.calibration import apply_rule, fit_decision
-    from aiart_train.dataset import fingerprint
-    from aiart_train.evaluate import predict, targets, unseen
-    from aiart_train.report import Report, headline, save_report
-    from aiart_train.robustness import sweep
+    from aiart_train.data.dataset import fingerprint
+    from aiart_train.data.split import rows_of
+    from aiart_train.evaluation.calibration import apply_rule, fit_decision
+    from aiart_train.evaluation.evaluate import predict, targets, unseen
+    from aiart_train.evaluation.robustness import sweep
+    from aiart_train.evaluation.scores import (
+        SCORES,
+        add_scores,
+        read_scores,
+        scores_of,
+        write_scores,
+    )
+    from aiart_train.report.run import Report, headline, save_report
     from aiart_train.run_folder import load_keras, open_run
-    from aiart_train.scores import SCORES, add_scores, read_scores, scores_of, write_scores
-    from aiart_train.split import rows_of
 
     run = open_run(run_folder)
     validation = [row for row in read_scores(run_folder / SCORES) if row.part == "validation"]
@@ -398,9 +404,9 @@ def compare(a: Path, b: Path) -> None:
       aiart-train compare runs/2026-11-22-seed runs/latest
     """
     _load_keras()
-    from aiart_train.comparison import compare as compare_scores
-    from aiart_train.comparison import describe
-    from aiart_train.scores import SCORES, read_scores, scores_of
+    from aiart_train.evaluation.comparison import compare as compare_scores
+    from aiart_train.evaluation.comparison import describe
+    from aiart_train.evaluation.scores import SCORES, read_scores, scores_of
 
     tested_a, tested_b = (
         [row for row in read_scores(folder / SCORES) if row.part == "test"] for folder in (a, b)
@@ -435,8 +441,8 @@ def audit(
     Example:
       aiart-train audit art
     """
-    from aiart_train.audit import audit as examine
-    from aiart_train.audit_report import describe, warn
+    from aiart_train.data.audit import audit as examine
+    from aiart_train.report.audit import describe, warn
 
     if any(out.resolve().is_relative_to(folder.resolve()) for folder in folders):
         raise click.BadParameter(
@@ -472,7 +478,7 @@ def fetch(folder: Path) -> None:
     """
     require_extra("train", "kagglehub")
     with contextlib.redirect_stdout(sys.stderr):  # kagglehub talks on standard output
-        from aiart_train.fetch import fetch as download
+        from aiart_train.data.fetch import fetch as download
 
         counts = download(folder)
     for name, count in counts.items():
@@ -484,7 +490,7 @@ def fetch(folder: Path) -> None:
 def _scan(
     folders: Sequence[Path], ai: str | None, human: str | None, one_source: Sequence[str] = ()
 ) -> Dataset:
-    from aiart_train.dataset import scan
+    from aiart_train.data.dataset import scan
 
     names = {label: name for label, name in (("ai", ai), ("human", human)) if name}
     shown = progress("Reading pictures")
@@ -515,7 +521,7 @@ def _joined(workers: str | None) -> Iterator[Workers | None]:
     if workers is None:
         yield None
         return
-    from aiart_train.workers import join_workers, read_cluster
+    from aiart_train.learning.workers import join_workers, read_cluster
 
     with join_workers(read_cluster()) as together:
         yield together
@@ -525,8 +531,8 @@ def _work(
     together: Workers, recipe: Recipe, folder: Path, rows: Sequence[SplitRow], seed: int
 ) -> None:
     """Train as one of several, and leave the results to the chief."""
-    from aiart_train.fit import UnfitRecipe
-    from aiart_train.fit import fit as train
+    from aiart_train.learning.fit import UnfitRecipe
+    from aiart_train.learning.fit import fit as train
 
     with usage_errors(UnfitRecipe):
         train(recipe, folder, together.divide(rows, recipe.batch_size), seed, scope=together.scope)

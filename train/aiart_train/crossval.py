@@ -9,13 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from aiart_train.calibration import cross_fit
-from aiart_train.evaluate import predict, targets
-from aiart_train.fit import Listener, fit
-from aiart_train.recipes import Recipe
-from aiart_train.report import Report
-from aiart_train.run_folder import CHECKPOINT, MODEL, write_history
-from aiart_train.scores import (
+from aiart_train.data.split import SplitRow, rows_of
+from aiart_train.evaluation.calibration import cross_fit
+from aiart_train.evaluation.evaluate import predict, targets
+from aiart_train.evaluation.scores import (
     SCORES,
     ScoredRow,
     add_scores,
@@ -23,7 +20,10 @@ from aiart_train.scores import (
     scores_of,
     write_scores,
 )
-from aiart_train.split import SplitRow, rows_of
+from aiart_train.learning.fit import Listener, fit
+from aiart_train.learning.recipes import Recipe
+from aiart_train.report.run import Report
+from aiart_train.run_folder import CHECKPOINT, MODEL, write_history
 
 
 def score_fold(

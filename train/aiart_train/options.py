@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from aiart_edge.files import PATH
-from aiart_train.recipes import RECIPES, Augmentation, Recipe, override
+from aiart_train.learning.recipes import RECIPES, Augmentation, Recipe, override
 
 Command = Callable[..., None]
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from aiart_train.fit import Listener
-    from aiart_train.recipes import Recipe
+    from aiart_train.learning.fit import Listener
+    from aiart_train.learning.recipes import Recipe
 
 Item = TypeVar("Item")
 
 
 def listener(recipe: Recipe) -> Listener:
     """Show each epoch's figures on a line, and on a terminal the steps before."""
-    from aiart_train.fit import Listener  # noqa: PLC0415  it needs Keras
+    from aiart_train.learning.fit import Listener  # noqa: PLC0415  it needs Keras
 
     epochs = bool(recipe.head_views) + recipe.epochs
 

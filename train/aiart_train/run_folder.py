@@ -39,9 +39,9 @@ import keras
 from aiart_edge.errors import DataError, ModelFileError, OutputError, RunFolderError
 from aiart_edge.files import write_atomically
 from aiart_edge.image import InputRule
-from aiart_train.fit import History
-from aiart_train.recipes import from_dict
-from aiart_train.split import PARTS, TRAINED, SplitRow, read_split
+from aiart_train.data.split import PARTS, TRAINED, SplitRow, read_split
+from aiart_train.learning.fit import History
+from aiart_train.learning.recipes import from_dict
 
 MODEL = "model.keras"
 SPLIT = "split.csv"

@@ -1,0 +1,1 @@
+"""The wing of figures: scores, how they are calibrated, measured and compared."""
