@@ -155,6 +155,24 @@ def test_too_few_sources_for_the_folds_are_one_line(
     assert not (tmp_path / "runs").exists()
 
 
+def test_sources_of_a_group_share_a_fold_and_stay_sources(
+    sourced: Path, aiart_train: Command, tmp_path: Path
+) -> None:
+    groups = tmp_path / "groups.csv"
+    tied = [f"{sourced.name}/AiArt/{name},one artist\n" for name in ("source0", "source3")]
+    groups.write_text("".join(["source,group\n", *tied]))
+    command = ["crossval", "--data", sourced, "--groups", groups, "--runs", tmp_path, *OPTIONS]
+    result = aiart_train(*command)
+    assert result.exit_code == 0, result.stderr
+    rows = read_scores(Path(result.stdout.strip()) / "scores.csv")
+    folds: dict[str, set[int | None]] = {}
+    for row in rows:
+        folds.setdefault(row.source, set()).add(row.fold)
+    assert folds["AiArt/source0"] == folds["AiArt/source3"]
+    assert len(folds) == 8
+    assert all(len(of_source) == 1 for of_source in folds.values())
+
+
 def test_one_fold_is_a_usage_error(art: Path, aiart_train: Command) -> None:
     result = aiart_train("crossval", "--data", art, "--folds", 1)
     assert result.exit_code == 2

@@ -196,6 +196,12 @@ def _train(made: NewRun, together: Workers | None) -> None:
 @main.command()
 @training_options
 @click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True)
+@click.option(
+    "--groups",
+    type=PATH,
+    help="A CSV file with the columns source,group: keep sources whole, and those of one group in "
+    "one fold.",
+)
 def crossval(
     folders: tuple[Path, ...],
     ai: str | None,
@@ -208,22 +214,31 @@ def crossval(
     runs: Path,
     resume: bool,
     folds: int,
+    groups: Path | None,
     **values: Any,
 ) -> None:
     """Train a recipe once per fold and score each picture by the network that has not seen it.
 
-    Near-duplicates lie in one fold; with --by-source, whole sources do. A fold has a validation
-    part only where --patience looks at it. Prints the folder of the pooled scores and the report,
-    in which each fold is a run folder.
+    Near-duplicates lie in one fold; with --by-source, whole sources do; with --groups, all sources
+    of a group, which counts as one in nothing else. A fold has a validation part only where
+    --patience looks at it. Prints the folder of the pooled scores and the report, in which each
+    fold is a run folder.
 
     \b
     Examples:
       aiart-train crossval --data art
       aiart-train crossval --data art --by-source
+      aiart-train crossval --data art --groups groups.csv
     """
     _load_keras()
     from aiart_train.card import make_card
-    from aiart_train.data.split import draw_folds, hold_out, read_split, write_split
+    from aiart_train.data.split import (
+        draw_folds,
+        hold_out,
+        read_groups,
+        read_split,
+        write_split,
+    )
     from aiart_train.run_folder import CROSSVAL, FIT, SPLIT, new_run, resume_run, write_card
 
     if resume:
@@ -238,7 +253,10 @@ def crossval(
         held_out = hold_out(dataset, read_split(tested, ("test",)))
         left = tuple(picture for picture in dataset.pictures if picture not in held_out)
         dataset = replace(dataset, pictures=left)
-    splits = draw_folds(dataset, seed, by_source, folds, validated=recipe.patience > 0)
+    tied = read_groups(groups, dataset) if groups else {}
+    splits = draw_folds(
+        dataset, seed, by_source or bool(tied), folds, validated=recipe.patience > 0, tied=tied
+    )
     name = f"{date.today().isoformat()}-{recipe.name}-{CROSSVAL}"
     with new_run(runs, name) as made, _resumable(made, CROSSVAL):
         card = make_card(CROSSVAL, recipe, dataset, seed, shlex.join(sys.argv))

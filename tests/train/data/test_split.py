@@ -20,6 +20,7 @@ from aiart_train.data.split import (
     draw_folds,
     draw_split,
     hold_out,
+    read_groups,
     read_split,
     rows_of,
     write_split,
@@ -136,6 +137,43 @@ def test_five_sources_of_each_class_are_enough(sizes: list[int]) -> None:
 def test_too_few_sources_are_refused(sizes: list[int], message: str) -> None:
     with pytest.raises(DataError, match=message):
         draw_folds(make_sources(sizes), seed=0, by_source=True)
+
+
+def write_groups(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join(["source,group", *lines]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize("above", ["", "art/", "data/art/"])
+def test_sources_of_a_group_are_tested_together(above: str, tmp_path: Path) -> None:
+    dataset = replace(make_sources([6] * 12), folder=tmp_path / "data/art")
+    tied = [f"{label}/{number}" for label in ("ai", "human") for number in range(3)]
+    path = write_groups(tmp_path / "groups.csv", *(f"{above}{name},one artist" for name in tied))
+    splits = draw_folds(dataset, 0, True, 3, tied=read_groups(path, dataset))
+    for split in splits:
+        parts = {row.part for row in split if row.source in tied}
+        assert len(parts) == 1
+    assert {row.source for row in splits[0]} == {picture.source for picture in dataset.pictures}
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["ai/elsewhere,one"], "none of its sources is in"),
+        (["music/0,one"], "none of its sources is in"),
+        (["ai/0,one", "ai/0,two"], "the source ai/0 stands in two groups"),
+        (["ai/0,one", "art/ai/0,two"], "the source ai/0 stands in two groups"),
+        (["ai/0"], "line 2 of the groups is broken"),
+        (["ai/0,"], "line 2 of the groups is broken"),
+        ([",one"], "line 2 of the groups is broken"),
+    ],
+)
+def test_groups_that_cannot_be_meant_are_refused(
+    lines: list[str], message: str, tmp_path: Path
+) -> None:
+    dataset = replace(make_sources([6] * 5), folder=tmp_path / "art")
+    with pytest.raises(DataError, match=message):
+        read_groups(write_groups(tmp_path / "groups.csv", *lines), dataset)
 
 
 def test_more_folds_need_more_pictures() -> None:

@@ -7,7 +7,8 @@ import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -55,6 +56,7 @@ class SplitRow:
 
 
 Row = TypeVar("Row", bound=SplitRow)
+Parsed = TypeVar("Parsed")
 
 
 def make_row(picture: Picture, group: int, part: str) -> SplitRow:
@@ -105,6 +107,7 @@ def draw_folds(
     by_source: bool = False,
     count: int = FOLDS,
     validated: bool = True,
+    tied: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[tuple[SplitRow, ...], ...]:
     """Draw the splits of a cross-validation: each picture is in the test part of exactly one.
 
@@ -114,6 +117,8 @@ def draw_folds(
         by_source: keep whole sources together, not only near-duplicates. Default False.
         count: of the folds. Default 5.
         validated: whether each has a validation part; else those pictures train. Default True.
+        tied: sources that stay together, too, see `read_groups`; only where sources are kept
+            whole. Default none.
 
     Returns:
         One split per fold, each with a row per picture in the data set's order.
@@ -121,7 +126,42 @@ def draw_folds(
     Raises:
         DataError: a class has too few different pictures, or sources, for the parts.
     """
-    return tuple(_draw(dataset, seed, by_source, count, validated=validated))
+    return tuple(_draw(dataset, seed, by_source, count, validated=validated, tied=tied))
+
+
+def read_groups(path: Path, dataset: Dataset) -> dict[str, str]:
+    """Read which sources belong together, as those of one artist or one collection do.
+
+    A source is found by the end of its folder's path: `corpus/ai/tarot` names the source `ai/tarot`
+    of the data folder `corpus`, and `corpus/ai/tarot` of several that have a folder in common.
+
+    Args:
+        path: of a CSV file with the columns `source` and `group`; a source that it does not name
+            is a group of its own.
+        dataset: whose sources are tied.
+
+    Returns:
+        For each source that the file names, the one that stands for its group.
+
+    Raises:
+        DataError: the file is missing or broken, names a source in two groups, or none that is
+            here.
+    """
+    named = read_rows(path, "groups", "its columns are source,group", _parse_group)
+    folder = dataset.folder.resolve()
+    members: dict[str, list[str]] = {}
+    for source in sorted({picture.source for picture in dataset.pictures}):
+        parts = (folder / source).parts
+        groups = {group for name, group in named if parts[-len(name) :] == name}
+        if len(groups) > 1:
+            raise DataError(path, f"the source {source} stands in two groups: leave it in one")
+        for group_name in groups:
+            members.setdefault(group_name, []).append(source)
+    if not members:
+        raise DataError(
+            path, f"none of its sources is in {folder}: name them by their folders, as in ai/artist"
+        )
+    return {source: sources[0] for sources in members.values() for source in sources}
 
 
 def hold_out(dataset: Dataset, rows: Sequence[SplitRow]) -> frozenset[Picture]:
@@ -242,9 +282,9 @@ def write_rows(path: Path, kind: type[Row], rows: Sequence[Row]) -> None:
 
 
 def read_rows(
-    path: Path, what: str, remedy: str, parse: Callable[[dict[str, Any]], Row]
-) -> tuple[Row, ...]:
-    """Read a CSV file of pictures.
+    path: Path, what: str, remedy: str, parse: Callable[[dict[str, Any]], Parsed]
+) -> tuple[Parsed, ...]:
+    """Read a CSV file, of pictures or of what belongs to them.
 
     Args:
         path: of the file.
@@ -260,7 +300,7 @@ def read_rows(
         DataError: it is missing or broken.
     """
     try:
-        text = path.read_bytes().decode(errors="surrogateescape")
+        text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise DataError(path, f"the {what} cannot be read ({error.strerror})") from error
     reader = csv.DictReader(io.StringIO(text, newline=""))
@@ -294,6 +334,13 @@ def from_cells(cells: Mapping[str, Any]) -> dict[str, Any]:
     return {**cells, "group": int(cells["group"]), "phash": int(cells["phash"], 16)}
 
 
+def _parse_group(cells: dict[str, Any]) -> tuple[tuple[str, ...], str]:
+    name = PurePosixPath(cells["source"]).parts
+    if not name or not cells["group"]:
+        raise ValueError("a value is missing")
+    return name, cells["group"]
+
+
 def _check(path: Path, rows: Sequence[SplitRow], least: Sequence[str]) -> None:
     part_of: dict[tuple[str, str | int], str] = {}
     for row in rows:
@@ -321,11 +368,13 @@ def _draw(
     count: int,
     held_out: frozenset[Picture] = frozenset(),
     validated: bool = True,
+    tied: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[SplitRow, ...]]:
     pictures = dataset.pictures
     groups = np.array(group([picture.phash for picture in pictures]))
     targets = np.array([LABELS.index(picture.label) for picture in pictures])
-    units = _join(groups, [picture.source for picture in pictures]) if by_source else groups
+    sources = [tied.get(picture.source, picture.source) for picture in pictures]
+    units = _join(groups, sources) if by_source else groups
     things, least = ("sources", count) if by_source else ("pictures", LEAST_PICTURES * count)
     if min(len(set(units[targets == label])) for label in range(len(LABELS))) < least:
         raise DataError(
