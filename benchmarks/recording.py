@@ -16,9 +16,9 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from types import TracebackType
 
 from benchmarks.variants import Models, Variant, why_not
 from benchmarks.worker import Once, Sample, timed
@@ -44,7 +44,7 @@ class Recording:
     state: str = ""
 
 
-class Workers:
+class Workers(AbstractContextManager["Workers"]):
     """One process for each runtime and number of threads; each holds all of its variants open."""
 
     def __init__(self) -> None:
@@ -78,15 +78,7 @@ class Workers:
             self._pools.pop(key).shutdown()
             raise
 
-    def __enter__(self) -> Workers:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for pool in self._pools.values():
             pool.shutdown(cancel_futures=True)
 

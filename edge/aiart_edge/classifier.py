@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
-from aiart_edge.decision import LABELS, DecisionRule, Label, Verdict, calibrate, decide, find_doubt
-from aiart_edge.errors import ModelFileError, PictureError
+from aiart_edge.decision import LABELS, Label, Verdict, calibrate, decide, find_doubt
+from aiart_edge.errors import PictureError
 from aiart_edge.files import EMBEDDED_MODEL
-from aiart_edge.image import InputRule, read_picture
-from aiart_edge.model_file import ModelDescription, read_model_file
-from aiart_edge.runtime import Scorer, load_network
+from aiart_edge.image import read_picture
+from aiart_edge.model_file import ModelDescription
+from aiart_edge.networks import Opener, Pool, find_foreign, find_own
+from aiart_edge.program import count_cores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +41,7 @@ class Classification:
     reason: str | None = None
 
 
-class Classifier:
+class Classifier(AbstractContextManager["Classifier"]):
     """Tells AI-made art from human art with one model file.
 
         with Classifier.load() as classifier:
@@ -54,9 +54,8 @@ class Classifier:
         description: the input rule and the decision rule that belong to it.
     """
 
-    def __init__(self, open_network: Callable[[], Scorer], description: ModelDescription) -> None:
-        self._open_network: Callable[[], Scorer] | None = open_network
-        self._idle = [open_network()]
+    def __init__(self, open_network: Opener, description: ModelDescription) -> None:
+        self._pool = Pool(open_network)
         self.description = description
 
     @classmethod
@@ -86,20 +85,7 @@ class Classifier:
             RuntimeUnavailable: no TFLite runtime that works is installed.
             ValueError: an impossible band or an unknown runtime.
         """
-        model = read_model_file(Path(path))
-        description = model.description
-        if band:
-            rule = replace(description.decision, low=band[0], high=band[1])
-            description = replace(description, decision=rule)
-
-        def open_network() -> Scorer:
-            try:
-                return load_network(model.network, threads=threads, runtime=runtime)
-            except ValueError as error:
-                problem = f"the runtime refuses the model ({error})"
-                raise ModelFileError(model.path, problem) from error
-
-        return cls(open_network, description)
+        return cls(*find_own(Path(path), threads=threads, runtime=runtime, band=band))
 
     @classmethod
     def load_foreign(
@@ -133,20 +119,11 @@ class Classifier:
             RuntimeUnavailable: no TFLite runtime that works is installed.
             ValueError: impossible labels, size or band.
         """
-        from aiart_edge.isolated import IsolatedNetwork  # noqa: PLC0415  seldom needed
-
-        if sorted(labels) != sorted(LABELS):
-            raise ValueError(f"Expected the labels {LABELS} in any order. Received {labels}.")
-        rule = InputRule(*size)
-        description = ModelDescription(
-            Path(path).name, "unknown", rule, DecisionRule(low=band[0], high=band[1])
+        return cls(
+            *find_foreign(
+                Path(path), labels=labels, size=size, threads=threads, runtime=runtime, band=band
+            )
         )
-
-        def open_network() -> Scorer:
-            reverse = labels != LABELS
-            return IsolatedNetwork(Path(path), rule, reverse, threads=threads, runtime=runtime)
-
-        return cls(open_network, description)
 
     def scores(self, source: Source) -> NDArray[np.float32]:
         """Give the network's own scores, before calibration.
@@ -160,7 +137,7 @@ class Classifier:
         Raises:
             PictureError: the picture cannot be read.
         """
-        return self._run(read_picture(source, self.description.input).pixels)
+        return self._pool.scores(read_picture(source, self.description.input).pixels)
 
     def classify(self, source: Source) -> Classification:
         """Give the verdict on a picture.
@@ -178,7 +155,7 @@ class Classifier:
         """
         picture = read_picture(source, self.description.input)
         rule = self.description.decision
-        p_ai = float(calibrate(self._run(picture.pixels), rule.temperature))
+        p_ai = float(calibrate(self._pool.scores(picture.pixels), rule.temperature))
         doubt = find_doubt(picture)
         label = LABELS[0] if p_ai >= 0.5 else LABELS[1]  # noqa: PLR2004
         return Classification("unsure" if doubt else decide(p_ai, rule), p_ai, label, doubt)
@@ -197,7 +174,7 @@ class Classifier:
         Yields:
             For each picture its classification, or its error.
         """
-        jobs = jobs or len(os.sched_getaffinity(0))
+        jobs = jobs or count_cores()
         if jobs == 1:
             yield from map(self._attempt, sources)
             return
@@ -217,9 +194,7 @@ class Classifier:
 
     def close(self) -> None:
         """Free the network's memory."""
-        self._open_network = None
-        while self._idle:
-            self._idle.pop().close()
+        self._pool.close()
 
     def _attempt(self, source: Source) -> Classification | PictureError:
         try:
@@ -227,25 +202,5 @@ class Classifier:
         except PictureError as error:
             return error
 
-    def _run(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if self._open_network is None:
-            raise ValueError("The classifier is closed.")
-        try:
-            network = self._idle.pop()
-        except IndexError:  # the others are at work in other threads
-            network = self._open_network()
-        try:
-            return network.scores(pixels)
-        finally:
-            self._idle.append(network)
-
-    def __enter__(self) -> Classifier:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

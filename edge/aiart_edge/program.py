@@ -76,3 +76,14 @@ def silenced(*, python_speaks: bool = False) -> Iterator[None]:
         sys.stderr = stream
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def count_cores() -> int:
+    """Count the processor's cores that this process may use.
+
+    Returns:
+        One or more.
+    """
+    if hasattr(os, "sched_getaffinity"):  # on Linux alone
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

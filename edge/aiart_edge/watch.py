@@ -7,9 +7,9 @@ import json
 import os
 import time
 from collections.abc import Callable, Container, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from types import TracebackType
 
 from aiart_edge.classifier import Classifier
 from aiart_edge.errors import DataError, OutputError, PictureError
@@ -41,7 +41,7 @@ class Arrival:
         return time.time() - self.modified / 1e9 < _PATIENCE
 
 
-class Ledger:
+class Ledger(AbstractContextManager["Ledger"]):
     """The file that remembers what was done, over restarts; for one watcher at a time.
 
     A line is appended before the verdict is printed: what is in the file is never done again,
@@ -91,15 +91,7 @@ class Ledger:
         except OSError as error:
             raise OutputError(self._path, f"cannot be written ({error.strerror})") from error
 
-    def __enter__(self) -> Ledger:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
 
