@@ -18,6 +18,7 @@ from aiart_edge import Classifier, InputRule, PictureError
 from aiart_edge.model_file import read_model_file
 
 DEFAULT = installed_runtimes("float32")[0]  # the one that the edge prefers
+PATIENCE = 300  # seconds, on a machine that has much else to do
 
 
 def test_it_gives_the_classifiers_own_scores(model_files: dict[str, Path], art: Path) -> None:
@@ -55,12 +56,14 @@ def test_ctrl_c_while_the_edge_scores_is_one_word_and_ends_both_processes(
         command, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as parent:
         children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
-        while not any(has_loaded_numpy(child) for child in children.read_text().split()):
+        while not (at_work := list(filter(has_loaded_numpy, children.read_text().split()))):
             time.sleep(0.01)
         os.killpg(parent.pid, signal.SIGINT)  # a terminal sends it to the whole group
-        _, said = parent.communicate(timeout=60)
-        with pytest.raises(ProcessLookupError):
-            os.killpg(parent.pid, signal.SIGKILL)
+        _, said = parent.communicate(timeout=PATIENCE)
+        late = time.monotonic() + PATIENCE  # what was killed dies when its turn comes
+        while any(map(is_running, at_work)):
+            assert time.monotonic() < late
+            time.sleep(0.01)
     assert parent.returncode == 1
     assert said.split() == ["Aborted!"]
 
@@ -70,6 +73,14 @@ def has_loaded_numpy(process: str) -> bool:
     with contextlib.suppress(OSError):
         return "numpy" in Path(f"/proc/{process}/maps").read_text()
     return False
+
+
+def is_running(process: str) -> bool:
+    """Tell whether a process still does anything; a dead one may not have been buried yet."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
+    except OSError:
+        return False
 
 
 def test_a_network_that_the_runtime_refuses_is_a_value_error(art: Path) -> None:
