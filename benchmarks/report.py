@@ -85,8 +85,8 @@ def headline(results: Results) -> str:
     return f"{text}."
 
 
-def readme_table(results: Results) -> str:
-    """Write the table that the README shows: one thread, and other tools with int8 alone.
+def results_table(results: Results) -> str:
+    """Write the table of docs/results.md: one thread, and other tools with int8 alone.
 
     Args:
         results: of one machine.
@@ -377,8 +377,8 @@ _PARTS: dict[str, _Cell] = {
     default=DOCS,
     help="The folder to write to.  [default: docs/benchmarks]",
 )
-@click.option("--readme", type=PATH, help="A document to put the table of the first JSON into.")
-def main(files: tuple[Path, ...], out: Path, readme: Path | None) -> None:
+@click.option("--into", type=PATH, help="A document to put the table of the first JSON into.")
+def main(files: tuple[Path, ...], out: Path, into: Path | None) -> None:
     """Write report.md and report.html of what `pytest benchmarks --benchmark-json JSON` measured.
 
     Without JSON, of the committed results in docs/benchmarks. Several machines' files are shown
@@ -394,12 +394,12 @@ def main(files: tuple[Path, ...], out: Path, readme: Path | None) -> None:
         write_atomically(out / name, text.encode(errors="replace"))
     for name, content in plot_files(document).items():
         write_atomically(out / name, content)
-    if readme is not None:
+    if into is not None:
         try:
-            text = put_into(readme.read_text(encoding="utf-8"), readme_table(machines[0]))
+            text = put_into(into.read_text(encoding="utf-8"), results_table(machines[0]))
         except (OSError, ValueError) as error:
-            raise DataError(readme, f"no table can be put there ({error})") from error
-        write_atomically(readme, text.encode())
+            raise DataError(into, f"no table can be put there ({error})") from error
+        write_atomically(into, text.encode())
     click.echo(click.format_filename(out / "report.md"))
 
 

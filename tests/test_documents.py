@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
+import click
+import pytest
+import yaml
+
+from aiart_edge import __version__
+from docs.generate import COMMANDS, HELP, TERMINAL, draw, take_shot, with_help
 from tests.raspberry_pi.costs import read_recorded, with_tables
 from tests.raspberry_pi.document import DOCUMENT
 
 REPOSITORY = Path(__file__).parents[1]
+DOCUMENTS = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md")])
+
+every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
 
 def two_lines() -> list[str]:
@@ -16,6 +28,20 @@ def two_lines() -> list[str]:
     block = re.search(r"```sh\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
     assert block
     return [line for line in block[1].splitlines() if line and not line.startswith("#")]
+
+
+def commands_of(document: Path) -> Iterator[list[str]]:
+    """The words of each command of ours that a document has in a block, or between backticks."""
+    text = document.read_text().replace("\\\n", " ")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    for line in (*lines, *re.findall(r"`(aiart-[^`]+)`", text)):
+        words = shlex.split(line, comments=True)
+        starts = [place for place, word in enumerate(words) if Path(word).name in COMMANDS]
+        for start in starts:
+            name, *rest = words[start:]
+            ends = [place for place, word in enumerate(rest) if word in {"|", ">", "<", "&&", ";"}]
+            yield [Path(name).name, *rest[: min(ends, default=None)]]
 
 
 def test_ci_runs_the_readmes_test_line_and_the_emulated_raspberry_pis() -> None:
@@ -27,6 +53,41 @@ def test_ci_runs_the_readmes_test_line_and_the_emulated_raspberry_pis() -> None:
 def test_the_readmes_first_line_classifies_a_sample() -> None:
     sample = two_lines()[0].split()[-1]
     assert (REPOSITORY / sample).is_file()
+
+
+def test_the_readme_shows_what_it_is_about_on_two_screens_before_it_sends_anyone_on() -> None:
+    before = re.split(r"(?<!!)\[[^]]*\]\(", (REPOSITORY / "README.md").read_text())[0]
+    assert len(before.splitlines()) <= 2 * 40
+    assert "](docs/terminal.svg)" in before
+
+
+def test_the_picture_of_a_terminal_shows_what_the_commands_print() -> None:
+    def lines(picture: str) -> list[str]:
+        return [unescape(text) for text in re.findall(r">([^<]*)</text>", picture)]
+
+    assert lines(TERMINAL.read_text()) == lines(draw(take_shot()))
+
+
+def test_the_help_in_the_documents_is_what_the_commands_print() -> None:
+    document = HELP.read_text()
+    assert with_help(document) == document
+
+
+@every_document
+def test_every_command_in_the_documents_has_the_options_that_it_is_given(document: Path) -> None:
+    for name, *words in commands_of(document):
+        if name == "aiart-convert" and words and words[0] not in COMMANDS[name].commands:
+            words.insert(0, "convert")
+        command, context = COMMANDS[name], click.Context(COMMANDS[name])
+        while isinstance(command, click.Group) and words and words[0] in command.commands:
+            command = command.commands[words.pop(0)]
+            context = click.Context(command, context)
+        command.make_parser(context).parse_args(words)
+
+
+def test_the_version_to_cite_is_that_of_the_package() -> None:
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    assert citation["version"] == __version__
 
 
 def test_every_sample_has_its_origin_noted() -> None:
@@ -41,7 +102,7 @@ def test_the_costs_on_a_raspberry_pi_are_those_that_were_recorded() -> None:
     assert with_tables(document, read_recorded()) == document
 
 
-def test_every_link_between_the_documents_leads_somewhere() -> None:
-    for document in REPOSITORY.glob("*.md"):
-        for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
-            assert (REPOSITORY / link).exists(), f"{document.name}: {link}"
+@every_document
+def test_every_link_between_the_documents_leads_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+        assert (document.parent / link).exists(), link

@@ -1,4 +1,4 @@
-"""The report shows what was measured, and the README what the report command wrote."""
+"""The report shows what was measured, and docs/results.md what its command wrote."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from benchmarks.plots import pareto_front
-from benchmarks.report import DOCS, main, put_into, readme_table
+from benchmarks.report import DOCS, main, put_into, results_table
 from benchmarks.results import Row, judge, read_results
 from benchmarks.variants import Variant
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 def write_report(*arguments: object) -> Result:
@@ -82,12 +80,12 @@ def test_a_variant_that_failed_in_one_suite_shows_that_beside_its_figures(
 
 
 def test_a_document_without_marks_is_left_as_it_is(measured: Path, tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text("nothing")
-    result = write_report(measured, "--out", tmp_path, "--readme", readme)
+    other = tmp_path / "other.md"
+    other.write_text("nothing")
+    result = write_report(measured, "--out", tmp_path, "--into", other)
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
-    assert readme.read_text() == "nothing"
+    assert other.read_text() == "nothing"
 
 
 def test_what_is_no_file_of_results_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -121,10 +119,10 @@ def test_the_pareto_front_has_no_row_that_another_beats_in_both() -> None:
     assert [one.variant.tool for one in pareto_front(rows)] == ["fast", "best"]
 
 
-def test_the_readmes_table_is_the_one_that_the_command_writes() -> None:
+def test_the_table_among_the_results_is_the_one_that_the_command_writes() -> None:
     (committed,) = DOCS.glob("*.json")
-    readme = (REPOSITORY / "README.md").read_text()
-    assert put_into(readme, readme_table(read_results(committed))) == readme
+    results = (DOCS.parent / "results.md").read_text()
+    assert put_into(results, results_table(read_results(committed))) == results
 
 
 def test_the_committed_report_is_the_one_that_the_command_writes(tmp_path: Path) -> None:

@@ -1,0 +1,112 @@
+"""What in the documents is made of the commands themselves.
+
+`python -m docs.generate` writes `help.md`'s lists of options and `terminal.svg`, the picture in the
+README, anew; tests/test_documents.py fails where one of them is out of date.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import chdir
+from pathlib import Path
+
+import click
+from click.testing import CliRunner
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+from rich.text import Text
+
+import aiart_convert.cli
+import aiart_edge.cli
+import aiart_train.cli
+from aiart_edge.files import write_atomically
+from aiart_edge.program import run, silenced
+from benchmarks.report import put_into
+
+HELP = Path(__file__).parent / "help.md"
+TERMINAL = Path(__file__).parent / "terminal.svg"
+COMMANDS: dict[str, click.Command] = {
+    "aiart-edge": aiart_edge.cli.main,
+    "aiart-train": aiart_train.cli.main,
+    "aiart-convert": aiart_convert.cli.main,
+}
+
+_SHOWN = ("aiart-edge classify samples", "aiart-edge classify samples --csv")
+_COLUMNS = 80
+_FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, DejaVu Sans Mono"
+
+
+def with_help(document: str) -> str:
+    """Put the help of every command into a document.
+
+    Args:
+        document: with the marks for it.
+
+    Returns:
+        The new text.
+    """
+    pages = (
+        page
+        for name, command in COMMANDS.items()
+        for page in _pages(command, click.Context(command, info_name=name, terminal_width=_COLUMNS))
+    )
+    return put_into(document, "\n".join(pages), "docs.generate")
+
+
+def _pages(command: click.Command, context: click.Context) -> Iterator[str]:
+    """Give a command's help, and that of the commands below it."""
+    marks = "##" if context.parent is None else "###"
+    yield f"{marks} {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            if below is not None and not below.hidden:
+                yield from _pages(below, click.Context(below, context, name))
+
+
+def take_shot() -> Text:
+    """Run the commands of the picture, in the repository.
+
+    Returns:
+        What a terminal shows, with its colours.
+    """
+    shot = Text()
+    with chdir(Path(__file__).parents[1]), silenced():
+        for line in _SHOWN:
+            name, *arguments = shlex.split(line)
+            done = CliRunner().invoke(COMMANDS[name], arguments, color=True, catch_exceptions=False)
+            shot.append("$ ", "bold green").append(f"{line}\n", "bold")
+            shot.append_text(Text.from_ansi(done.stdout)).append("\n")
+    shot.rstrip()
+    shot.append("\n")
+    return shot
+
+
+def draw(shot: Text) -> str:
+    """Draw what a terminal shows.
+
+    Args:
+        shot: with its colours.
+
+    Returns:
+        An SVG file, which needs no font but the reader's own.
+    """
+    console = Console(record=True, width=_COLUMNS, file=io.StringIO(), force_terminal=True)
+    console.print(shot)
+    picture = console.export_svg(title="aiart", theme=MONOKAI, unique_id="terminal")
+    picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+    return picture.replace("Fira Code", _FONTS)
+
+
+@click.command()
+def main() -> None:
+    """Write docs/help.md's lists of options and docs/terminal.svg anew."""
+    write_atomically(HELP, with_help(HELP.read_text(encoding="utf-8")).encode())
+    write_atomically(TERMINAL, draw(take_shot()).encode())
+
+
+if __name__ == "__main__":
+    run(main)
