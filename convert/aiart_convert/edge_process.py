@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from aiart_convert import INTEGER, TARGETS
 from aiart_edge.errors import AiartError, RuntimeUnavailable
 from aiart_edge.image import InputRule, read_pixels
+from aiart_edge.installation import install_command
 from aiart_edge.runtime import Network
 
 _X86 = ("x86_64", "AMD64", "i686")
@@ -73,7 +74,7 @@ def installed_runtimes(precision: str, target: str = "tflite") -> tuple[Runtime,
     if not found:
         raise RuntimeUnavailable(
             "no TFLite runtime that could check the file is installed: "
-            "run  pip install 'aiart[convert]'"
+            f"run  {install_command('convert')}"
         )
     return tuple(found)
 

@@ -101,9 +101,11 @@ class MissingExtra(AiartError):
     """
 
     def __init__(self, extra: str, module: str) -> None:
+        from aiart_edge.installation import install_command  # noqa: PLC0415  only here
+
         super().__init__(
             f"this command needs the package {module!r}, which is not installed: "
-            f"run  pip install 'aiart[{extra}]'"
+            f"run  {install_command(extra)}"
         )
         self.extra = extra
         self.module = module

@@ -184,9 +184,11 @@ def _check_tflite_runtime_works() -> None:
             f"tflite-runtime cannot work with numpy {np.__version__}: run  pip install 'numpy<2'"
         )
     if "tensorflow" in sys.modules and "tflite_runtime.interpreter" not in sys.modules:
+        from aiart_edge.installation import install_command  # noqa: PLC0415  only here
+
         raise RuntimeUnavailable(
             "tflite-runtime cannot work in a process that imported TensorFlow first: import "
-            "tflite_runtime.interpreter before it, or run  pip install 'aiart[litert]'"
+            f"tflite_runtime.interpreter before it, or run  {install_command('litert')}"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -105,15 +106,31 @@ def test_the_plain_install_classifies_a_picture(python: Path) -> None:
         ("aiart-convert", ["--quantize", "int8"], "convert"),
     ],
 )
-def test_a_command_whose_extra_is_missing_helps_and_says_what_to_install(
-    python: Path, command: str, arguments: list[str], extra: str
+def test_a_command_whose_extra_is_missing_helps_and_says_what_works(
+    python: Path, wheel: Path, command: str, arguments: list[str], extra: str
 ) -> None:
     script = str(python.with_name(command))
     assert subprocess.run([script, "--help"], capture_output=True, check=False).returncode == 0
     done = subprocess.run([script, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert f"pip install 'aiart[{extra}]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+    said = shlex.split(done.stderr.partition(": run  ")[2])
+    assert Path(said[0]).parent == python.parent
+    assert said[1:] == ["-m", "pip", "install", f"{wheel}[{extra}]"]
+    tried = [*said, "--dry-run", "--no-deps", "--no-index"]
+    assert subprocess.run(tried, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("room", ["edge", "train", "convert"])
+def test_a_room_can_be_run_as_a_module(python: Path, room: str) -> None:
+    commands = ([str(python), "-m", f"aiart_{room}"], [str(python.with_name(f"aiart-{room}"))])
+    as_module, as_script = (
+        subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
+        for command in commands
+    )
+    usage = f"Usage: aiart-{room} "
+    assert usage in as_script
+    assert as_module == as_script.replace(usage, f"Usage: python -m aiart_{room} ")
 
 
 def test_with_the_extras_every_module_is_imported_from_the_wheel(python: Path) -> None:

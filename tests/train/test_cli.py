@@ -165,7 +165,9 @@ def test_without_the_extra_the_error_says_what_to_install(
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "keras" else found(name)
     )
-    assert "pip install 'aiart[train]'" in one_line(aiart_train("fit", "--data", art))
+    said = one_line(aiart_train("fit", "--data", art))
+    assert f"{sys.executable} -m pip install " in said
+    assert said.rstrip().endswith("[train]'")
 
 
 def test_evaluating_the_test_part_finds_the_runs_own_figures(

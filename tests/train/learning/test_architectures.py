@@ -128,7 +128,7 @@ def test_a_lite_network_for_art_sees_every_block_of_the_pretrained_one() -> None
 
 
 def test_without_the_package_of_its_weights_a_lite_network_names_the_extra() -> None:
-    with pytest.raises(MissingExtra, match=r"efficientnet_lite9_pytorch_model.*aiart\[train\]"):
+    with pytest.raises(MissingExtra, match=r"efficientnet_lite9_pytorch_model.*\[train\]"):
         read_imagenet(UNPACKAGED)
 
 
