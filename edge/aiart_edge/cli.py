@@ -25,7 +25,7 @@ from aiart_edge.program import run, silenced
 
 if TYPE_CHECKING:
     from aiart_edge.classifier import Classification, Classifier
-    from aiart_edge.inputs import Input
+    from aiart_edge.inputs import Input, LeftOut
     from aiart_edge.output import Record
 
 _A_FEW = 3  # pictures that need no progress bar
@@ -162,20 +162,24 @@ def classify(
       aiart-edge classify --recursive --only ai --sort p_ai pictures/
       find . -name '*.png' -print0 | aiart-edge classify --jsonl --from-file -
     """
-    from aiart_edge.inputs import find_inputs, read_list
-    from aiart_edge.output import FORMATS, Record, select
+    from aiart_edge.inputs import LeftOut, find_inputs, read_list
+    from aiart_edge.output import FORMATS, Record, select, tell_left_out
 
     if not paths and from_file is None:
         raise click.UsageError("name a picture, a folder, or a list with --from-file")
     names = [*paths, *(read_list(from_file.read()) if from_file else ())]
     inputs = list(find_inputs(names, recursive=recursive))
+    left_out: list[LeftOut] = []
     done = failed = 0
 
     def reported() -> Iterator[Record]:
         nonlocal done, failed
         with _progress(inputs) as passing:
             for found, outcome in _outcomes(classifier, passing, jobs if len(inputs) > 1 else 1):
-                if isinstance(outcome, PictureError):
+                if isinstance(outcome, LeftOut):
+                    left_out.append(outcome)
+                    failed += outcome.is_picture
+                elif isinstance(outcome, PictureError):
                     outcome.show()
                     failed += 1
                 else:
@@ -187,31 +191,29 @@ def classify(
     with silenced(python_speaks=True), _load(**options) as classifier:
         for text in FORMATS[form](select(reported(), only, by_p_ai=sort == "p_ai")):
             click.echo(text, nl=False)
+    if not done and not failed:
+        click.echo("No picture was found.", err=True)
+    for sentence in tell_left_out(left_out):
+        click.echo(sentence, err=True)
     if failed:
         raise click.exceptions.Exit(SOME_INPUTS_FAILED if done else 1)
-    if not done:
-        deeper = not recursive and any(Path(name).is_dir() for name in names)
-        hint = " --recursive searches the folders in folders, too." if deeper else ""
-        click.echo(f"No picture was found.{hint}", err=True)
 
 
 def _outcomes(
     classifier: Classifier, inputs: Iterable[Input], jobs: int | None
-) -> Iterator[tuple[Input, Classification | PictureError]]:
-    """Classify what can be, without what a folder holds beside its pictures."""
-    from aiart_edge.inputs import STANDARD_INPUT, is_beside_the_point
+) -> Iterator[tuple[Input, Classification | PictureError | LeftOut]]:
+    """Classify what can be."""
+    from aiart_edge.inputs import STANDARD_INPUT, examine
 
-    inputs, ahead = itertools.tee(inputs)
+    inputs, ahead = itertools.tee(map(examine, inputs))
     sources = (
         sys.stdin.buffer if found.path == STANDARD_INPUT else found.path
         for found in ahead
-        if not found.error
+        if not found.outcome
     )
     outcomes = classifier.classify_many(sources, jobs=jobs)
     for found in inputs:
-        outcome = found.error or next(outcomes)
-        if not (isinstance(outcome, PictureError) and is_beside_the_point(found, outcome)):
-            yield found, outcome
+        yield found, found.outcome or next(outcomes)
 
 
 def _progress(inputs: list[Input]) -> AbstractContextManager[Iterable[Input]]:

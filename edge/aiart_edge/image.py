@@ -20,11 +20,13 @@ import numpy as np
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from aiart_edge.errors import NotAPicture, PictureError
+from aiart_edge.inputs import HEAD, HEIC, find_format
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Source = str | PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[np.uint8]
+    Content = bytes | bytearray | memoryview
+    Source = str | PathLike[str] | Content | BinaryIO | Image.Image | NDArray[np.uint8]
 
 # Their decoders start other programs or depend on the platform.
 _REFUSED_FORMATS = frozenset({"EPS", "WMF"})
@@ -189,8 +191,9 @@ def _decode(source: Source, at_least: int) -> tuple[Image.Image, int]:
             if isinstance(source, str | PathLike):
                 with Path(source).open("rb") as file:
                     return _decode_stream(file, at_least)
-            stream = io.BytesIO(source) if isinstance(source, bytes) else source
-            return _decode_stream(stream, at_least)
+            if isinstance(source, bytes | bytearray | memoryview):
+                source = io.BytesIO(source)
+            return _decode_stream(source, at_least)
     except NotAPicture as error:
         raise NotAPicture(_name(source), error.problem) from error
     except UnidentifiedImageError as error:
@@ -251,6 +254,15 @@ def _open(stream: BinaryIO) -> Image.Image:
     stream.seek(0)
     if start == b"\xff\xd8\xff":  # Image.open would load the plugins of four other formats first
         return JpegImagePlugin.jpeg_factory(stream)
+    form = find_format(str(getattr(stream, "name", "")), stream.read(HEAD))
+    stream.seek(0)
+    if form and not form.is_read:
+        raise NotAPicture("", f"a picture in the format {form.name}, not read here: {form.remedy}")
+    if form is HEIC:
+        from pillow_heif import HeifImageFile  # noqa: PLC0415  an extra, and slow to import
+
+        picture: Image.Image = HeifImageFile(stream)
+        return picture
     return Image.open(stream)
 
 

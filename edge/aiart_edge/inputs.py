@@ -1,16 +1,137 @@
-"""Which pictures a command line names: files, folders, patterns, lists."""
+"""Which files a command line names, and which of them are pictures."""
 
 from __future__ import annotations
 
 import glob
+import importlib.util
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from aiart_edge.errors import NotAPicture, PictureError
+from aiart_edge.errors import PictureError
 
 STANDARD_INPUT = "-"
+
+HEAD = 512  # bytes at the start of a file, which tell its format
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of pictures.
+
+    Args:
+        name: as people call it.
+        suffixes: of its files' names, in lower case; the first stands for all.
+        start: what its files begin with, a regular expression. Default: the name alone tells.
+        remedy: what to do with its files, which cannot be read. Default: they are read.
+        package: that reads them nevertheless, where it is installed. Default none.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    start: bytes = b""
+    remedy: str = ""
+    package: str = ""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether its files can be read here."""
+        if not self.remedy:
+            return True
+        return bool(self.package) and importlib.util.find_spec(self.package) is not None
+
+
+HEIC = Format(
+    "HEIC",
+    (".heic", ".heif", ".hif", ".heics", ".heifs"),
+    rb"....ftyp(?:hei[cxms]|hev[cxms]|mif1|msf1)",
+    "export as JPEG, or install pillow-heif",
+    "pillow_heif",
+)
+_TIFF = Format("TIFF", (".tif", ".tiff"), rb"II\*\0|MM\0\*|II\+\0|MM\0\+")
+# Most of them look like TIFF, and hold a thumbnail that Pillow takes for the picture.
+_RAW = Format(
+    "raw",
+    (".dng", ".nef", ".nrw", ".cr2", ".cr3", ".crw", ".arw", ".orf", ".rw2", ".raf")  # noqa: RUF005
+    + (".pef", ".srw", ".3fr", ".iiq", ".erf", ".kdc", ".dcr", ".mrw", ".rwl", ".x3f"),
+    rb"....ftypcrx |II\*\0....CR|IIR[OS]|IIU\0|FUJIFILMCCD-RAW|FOVb|\0MRM",
+    "develop to JPEG",
+)
+
+# What counts as a picture, for all commands. The search ends at the first that fits, so what is
+# common stands before what is not.
+FORMATS = (
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"), rb"\xff\xd8\xff"),
+    Format("PNG", (".png", ".apng"), rb"\x89PNG\r\n\x1a\n"),
+    Format("WebP", (".webp",), rb"RIFF....WEBP"),
+    Format("GIF", (".gif",), rb"GIF8[79]a"),
+    Format("AVIF", (".avif", ".avifs"), rb"....ftyp(?:avi[fs]|m[is]f1.{4,64}?avi[fs])"),
+    HEIC,
+    _RAW,
+    _TIFF,
+    Format("BMP", (".bmp", ".dib"), rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0\0\0"),
+    Format(
+        "JPEG 2000",
+        (".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".j2c"),
+        rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
+    ),
+    Format("Photoshop", (".psd",), rb"8BPS\0\x01"),
+    Format("ICO", (".ico", ".cur"), rb"\0\0[\x01\x02]\0[^\0]\0"),
+    Format("ICNS", (".icns",), rb"icns"),
+    Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm", ".pfm"), rb"P[1-6fF]\s+(?:\d|#)"),
+    Format("QOI", (".qoi",), rb"qoif"),
+    Format("DDS", (".dds",), rb"DDS \x7c\0\0\0"),
+    Format("SGI", (".sgi", ".rgb", ".rgba", ".bw"), rb"\x01\xda[\0\x01][\x01\x02]\0[\x01-\x03]"),
+    Format("Sun raster", (".ras",), rb"\x59\xa6\x6a\x95"),
+    Format("FITS", (".fits", ".fit"), rb"SIMPLE  ="),
+    Format("FLI", (".fli", ".flc"), rb"....[\x11\x12]\xaf"),
+    Format("BLP", (".blp",), rb"BLP[12]"),
+    Format("XPM", (".xpm",), rb"/\* XPM \*/"),
+    Format("XBM", (".xbm",)),
+    Format("PCX", (".pcx", ".dcx")),
+    Format("TGA", (".tga", ".icb", ".vda", ".vst")),
+    Format("old", (".im", ".msp", ".pcd", ".pxr", ".gbr", ".ftc", ".ftu")),
+    Format(
+        "JPEG XL",
+        (".jxl",),
+        rb"\0\0\0\x0cJXL \r\n\x87\n|\xff\x0a",
+        "export as JPEG or PNG",
+    ),
+    Format("JPEG XR", (".jxr", ".wdp", ".hdp"), rb"II\xbc[\0\x01]", "export as JPEG or PNG"),
+    Format(
+        "SVG",
+        (".svg", ".svgz"),
+        rb"(?:\xef\xbb\xbf)?\s*<(?:svg[\s>]|!DOCTYPE svg|\?xml.*<svg[\s>])",
+        "export as PNG",
+    ),
+    Format("EPS", (".eps",), rb"%!PS-Adobe-[\d.]+ EPSF|\xc5\xd0\xd3\xc6", "export as PNG"),
+    Format("Windows metafile", (".wmf", ".emf"), rb"\xd7\xcd\xc6\x9a|.{40} EMF", "export as PNG"),
+    Format("OpenEXR", (".exr",), rb"\x76\x2f\x31\x01", "export as PNG"),
+    Format("Radiance", (".hdr",), rb"#\?RADIANCE", "export as PNG"),
+    Format("GIMP", (".xcf",), rb"gimp xcf", "export as PNG"),
+    Format(
+        "painting",
+        (".kra", ".ora", ".clip", ".procreate", ".psb", ".afphoto"),
+        remedy="export as PNG",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What a folder holds and nobody named, and is not read.
+
+    Args:
+        kind: what the name ends in, `.txt`; that of the format where it is a picture, `.heic`;
+            `folder`; `link`, to a folder or to nothing; or `other`.
+        remedy: what to do to have it read. Default none.
+        is_picture: it is a picture, of a format that cannot be read. Default false.
+    """
+
+    kind: str
+    remedy: str = ""
+    is_picture: bool = False
 
 
 @dataclass(frozen=True)
@@ -20,26 +141,26 @@ class Input:
     Args:
         path: as it was named, or found; `-` is standard input.
         named: by the user, and not found in a folder. Default true.
-        error: why a folder cannot be searched, in place of its files. Default none.
+        outcome: why it cannot be read, or need not be. Default: as far as is known it can.
     """
 
     path: str
     named: bool = True
-    error: PictureError | None = None
+    outcome: PictureError | LeftOut | None = None
 
 
 def find_inputs(names: Iterable[str], *, recursive: bool) -> Iterator[Input]:
     """Find the files that a command line names.
 
-    In a folder, hidden files and what is not a plain file are left out, and links to folders are
-    not followed, so that none is seen twice.
+    In a folder, hidden files are passed over, and links to folders are not followed, so that none
+    is seen twice.
 
     Args:
         names: files, folders, and patterns that the shell has left alone.
         recursive: search the folders in folders, too.
 
     Yields:
-        The files, those of a folder in the order of their names.
+        The files, those of a folder in the order of their names. They are not opened.
     """
     for name in names:
         if name != STANDARD_INPUT and os.path.isdir(name):  # noqa: PTH112  it never raises
@@ -65,37 +186,96 @@ def read_list(content: bytes) -> list[str]:
     return [os.fsdecode(line) for line in content.split(separator) if line]
 
 
-def is_beside_the_point(found: Input, error: PictureError) -> bool:
-    """Say whether a file is no picture and nobody said that it were.
+def examine(found: Input) -> Input:
+    """Look at what was found in a folder, whether it need be read.
 
     Args:
-        found: the file.
-        error: that reading it gave.
+        found: a file.
 
     Returns:
-        True for what a folder holds beside its pictures.
+        The same, with the outcome `LeftOut` where it is no picture, or of a format that cannot be
+        read; what the user named is taken for a picture.
     """
-    from PIL import Image  # noqa: PLC0415  by now it is loaded
-
-    if found.named or not isinstance(error, NotAPicture):
-        return False
-    Image.init()
-    kind = Image.registered_extensions().get(Path(found.path).suffix.lower())
-    return kind not in Image.OPEN
+    if found.named or found.outcome:
+        return found
+    return replace(found, outcome=look_at(found.path))
 
 
-def _find_in_folder(folder: str, recursive: bool) -> Iterator[Input]:
+def look_at(path: str) -> LeftOut | None:
+    """Look whether a file is a picture that can be read.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        What it is instead; None for a picture, also for a broken one, and for what cannot be
+        opened, so that whoever reads it says why.
+    """
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  a tenth of the time
+            form = find_format(path, file.read(HEAD))
+    except OSError:
+        return None
+    suffix = _suffix(path)
+    if form is None:
+        return LeftOut(suffix if re.fullmatch(r"\.\w{1,8}", suffix) else "other")
+    if form.is_read:
+        return None
+    kind = suffix if suffix in form.suffixes else form.suffixes[0]
+    return LeftOut(kind, form.remedy, is_picture=True)
+
+
+def find_format(name: str, start: bytes) -> Format | None:
+    """Tell the format of a picture by its content, and by its name where that says nothing.
+
+    Args:
+        name: of the file.
+        start: its first bytes, up to `HEAD`.
+
+    Returns:
+        The format; None where it is no picture.
+    """
+    suffix = _suffix(name)
+    by_name = next((form for form in FORMATS if suffix in form.suffixes), None)
+    for form in FORMATS:
+        if form.start and re.match(form.start, start, re.DOTALL):
+            return _RAW if form is _TIFF and by_name is _RAW else form
+    return by_name
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122  a name may be anything
+
+
+def _find_in_folder(top: str, recursive: bool) -> Iterator[Input]:
+    """Walk down without recursion, which ends at a thousand folders in each other."""
+    left = [*_list_folder(top)]
+    while left:
+        found = left.pop()
+        if isinstance(found, Input):
+            yield found
+        elif found.is_dir(follow_symlinks=False):
+            if recursive:
+                left += _list_folder(found.path)
+            else:
+                yield Input(found.path, named=False, outcome=LeftOut("folder", "--recursive"))
+        elif os.path.isfile(found.path):  # noqa: PTH113  it never raises
+            yield Input(found.path, named=False)
+        elif os.path.isdir(found.path) or not find_format(found.path, b""):  # noqa: PTH112
+            kind = "link" if found.is_symlink() else "other"
+            yield Input(found.path, named=False, outcome=LeftOut(kind))
+        else:
+            problem = "is no file, but a broken link, a pipe or a device"
+            error = PictureError(found.path, problem)
+            yield Input(found.path, named=False, outcome=error)
+
+
+def _list_folder(folder: str) -> Sequence[os.DirEntry[str] | Input]:
+    """List what a folder holds, the last name first, or why it cannot be listed."""
     try:
         with os.scandir(folder) as scan:
-            entries = sorted(scan, key=lambda entry: entry.name)
+            entries = [entry for entry in scan if not entry.name.startswith(".")]
     except OSError as error:
         problem = f"the folder cannot be opened ({error.strerror})"
-        yield Input(folder, error=PictureError(folder, problem))
-        return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if os.path.isfile(entry.path):  # noqa: PTH113  it never raises
-            yield Input(entry.path, named=False)
-        elif recursive and entry.is_dir(follow_symlinks=False):
-            yield from _find_in_folder(entry.path, recursive)
+        return [Input(folder, named=False, outcome=PictureError(folder, problem))]
+    return sorted(entries, key=lambda entry: entry.name, reverse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiart_edge.errors import PictureError, printable
+from aiart_edge.inputs import LeftOut
 
 if TYPE_CHECKING:
     from aiart_edge.classifier import Classification
 
 FOOTER = "A verdict is a signal, not proof."
 
-_FIELDS = ("path", "verdict", "p_ai", "label", "model", "reason", "error")
+_FIELDS = ("path", "verdict", "p_ai", "label", "model", "reason", "left_out", "error")
 _COLOURS = {"ai": "red", "human": "green", "unsure": "yellow"}
 _BAR = 10  # characters
+_KINDS = 8  # that a line names
 
 
 @dataclass(frozen=True)
@@ -29,19 +32,26 @@ class Record:
     Args:
         path: as the user named it.
         model: the name of the model.
-        outcome: its classification, or why it cannot be read.
+        outcome: its classification, or why there is none.
     """
 
     path: str
     model: str
-    outcome: Classification | PictureError
+    outcome: Classification | PictureError | LeftOut
+
+    @property
+    def classification(self) -> Classification | None:
+        """Its classification, if there is one."""
+        return None if isinstance(self.outcome, PictureError | LeftOut) else self.outcome
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what machines read: either the verdict, or `error`."""
+        """Return what machines read: either the verdict, `error` or `left_out`."""
+        fields: dict[str, Any] = {"path": self.path, "model": self.model}
         if isinstance(self.outcome, PictureError):
-            return {"path": self.path, "model": self.model, "error": self.outcome.problem}
-        fields = {"path": self.path, "model": self.model, **asdict(self.outcome)}
-        fields["p_ai"] = round(self.outcome.p_ai, 4)
+            return {**fields, "error": self.outcome.problem}
+        if isinstance(self.outcome, LeftOut):
+            return {"path": self.path, "left_out": self.outcome.kind}
+        fields |= {**asdict(self.outcome), "p_ai": round(self.outcome.p_ai, 4)}
         return {name: fields[name] for name in _FIELDS if fields.get(name) is not None}
 
 
@@ -49,9 +59,8 @@ def as_text(records: Iterable[Record]) -> Iterator[str]:
     """Give a line for a person on each picture that was read, and a footer."""
     line = ""
     for record in records:
-        if isinstance(record.outcome, PictureError):
+        if not (result := record.classification):
             continue
-        result = record.outcome
         filled = round(result.p_ai * _BAR)
         verdict = click.style(f"{result.verdict:6}", _COLOURS[result.verdict])
         bar = "#" * filled + "." * (_BAR - filled)
@@ -95,8 +104,8 @@ def as_csv(records: Iterable[Record]) -> Iterator[str]:
 def as_verdicts(records: Iterable[Record]) -> Iterator[str]:
     """Give the verdict alone on each picture that was read."""
     for record in records:
-        if not isinstance(record.outcome, PictureError):
-            yield f"{record.outcome.verdict}\n"
+        if record.classification:
+            yield f"{record.classification.verdict}\n"
 
 
 def select(records: Iterable[Record], only: str | None, by_p_ai: bool) -> Iterable[Record]:
@@ -104,8 +113,8 @@ def select(records: Iterable[Record], only: str | None, by_p_ai: bool) -> Iterab
 
     Args:
         records: to choose from.
-        only: the verdict to keep; None for all, and for the pictures that failed.
-        by_p_ai: the highest first, those that failed last; or as they come.
+        only: the verdict to keep; None for all, and for what has none.
+        by_p_ai: the highest first, what has none last; or as they come.
 
     Returns:
         Records.
@@ -124,6 +133,33 @@ FORMATS: dict[str, Callable[[Iterable[Record]], Iterator[str]]] = {
     "csv": as_csv,
     "quiet": as_verdicts,
 }
+
+
+def tell_left_out(left_out: Iterable[LeftOut]) -> Iterator[str]:
+    """Sum up what was left out, for a person.
+
+    Args:
+        left_out: what a folder held beside pictures that can be read.
+
+    Yields:
+        Sentences.
+    """
+    counts = Counter(left_out)
+    folders = sum(count for found, count in counts.items() if found.kind == "folder")
+    if files := counts.total() - folders:
+        ordered = sorted(counts, key=lambda found: (not found.is_picture, -counts[found]))
+        kinds = [
+            f"{counts[found]} {found.kind}" + (f" ({found.remedy})" if found.remedy else "")
+            for found in ordered
+            if found.kind != "folder"
+        ]
+        if len(kinds) > _KINDS:
+            kinds[_KINDS:] = [f"{len(kinds) - _KINDS} more kinds"]
+        were = "file was" if files == 1 else "files were"
+        yield f"{files} {were} left out: {', '.join(kinds)}."
+    if folders:
+        were = "folder was" if folders == 1 else "folders were"
+        yield f"{folders} {were} not searched: --recursive searches the folders in folders, too."
 
 
 def as_table(document: Mapping[str, Any]) -> str:

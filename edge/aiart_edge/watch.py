@@ -13,7 +13,7 @@ from pathlib import Path
 
 from aiart_edge.classifier import Classifier
 from aiart_edge.errors import DataError, OutputError, PictureError
-from aiart_edge.inputs import Input, is_beside_the_point
+from aiart_edge.inputs import look_at
 from aiart_edge.output import Record
 
 STATE_FILE = ".aiart-edge-done"
@@ -145,13 +145,11 @@ def classify_arrivals(
     """
     for arrival in find_arrivals(folder, ledger.done, wait):
         path = folder / arrival.name
-        outcome = next(classifier.classify_many([path], jobs=1))
+        outcome = look_at(str(path)) or next(classifier.classify_many([path], jobs=1))
         if isinstance(outcome, PictureError) and (arrival.may_change or not path.exists()):
             continue
         ledger.add(arrival)
-        found = Input(str(path), named=False)
-        if not (isinstance(outcome, PictureError) and is_beside_the_point(found, outcome)):
-            yield Record(str(path), classifier.description.name, outcome)
+        yield Record(str(path), classifier.description.name, outcome)
 
 
 def _parse(line: bytes) -> Iterator[Arrival]:

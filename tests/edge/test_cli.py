@@ -181,14 +181,6 @@ def test_nothing_at_all_is_still_json(aiart_edge: Command, tmp_path: Path) -> No
     assert result.stderr == "No picture was found.\n"
 
 
-def test_who_finds_nothing_in_a_folder_is_told_how_to_search_deeper(
-    aiart_edge: Command, tmp_path: Path
-) -> None:
-    (tmp_path / "deeper").mkdir()
-    shutil.copy(SAMPLE, tmp_path / "deeper")
-    assert "--recursive" in aiart_edge("classify", tmp_path).stderr
-
-
 def test_quiet_prints_the_verdict_alone(aiart_edge: Command) -> None:
     assert aiart_edge("classify", "--quiet", SAMPLE).stdout == "unsure\n"
 
@@ -211,82 +203,6 @@ def test_a_name_cannot_send_orders_to_the_terminal(aiart_edge: Command, tmp_path
     assert "\x1b" not in result.stdout + result.stderr
     assert "?]0;evil?.jpg" in result.stdout
     assert "?]0;evil?.jpg" in result.stderr
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with a picture, one below it, and what lies beside pictures."""
-    folder = tmp_path / "folder"
-    (folder / "below" / "deeper").mkdir(parents=True)
-    shutil.copy(SAMPLE, folder / "b.jpg")
-    shutil.copy(SAMPLE, folder / "no-suffix")
-    shutil.copy(SAMPLE, folder / ".hidden.jpg")
-    shutil.copy(SAMPLE, folder / "below" / "deeper" / "a.jpg")
-    (folder / "notes.txt").write_text("not a picture")
-    (folder / "empty.md").touch()
-    (folder / "below" / "up").symlink_to("..")
-    (folder / "loop.jpg").symlink_to("loop.jpg")
-    os.mkfifo(folder / "pipe.jpg")
-    return folder
-
-
-def test_of_a_folder_the_pictures_are_taken_whatever_their_names(
-    aiart_edge: Command, folder: Path
-) -> None:
-    result = aiart_edge("classify", "--jsonl", folder)
-    assert (result.exit_code, result.stderr) == (0, "")
-    records = read_records("--jsonl", result.stdout)
-    assert [record["path"] for record in records] == [f"{folder}/b.jpg", f"{folder}/no-suffix"]
-
-
-def test_recursive_takes_folders_below_and_follows_no_link_round(
-    aiart_edge: Command, folder: Path
-) -> None:
-    records = read_records("--jsonl", aiart_edge("classify", "-r", "--jsonl", folder).stdout)
-    assert [Path(str(record["path"])).name for record in records] == ["b.jpg", "a.jpg", "no-suffix"]
-
-
-def test_a_broken_picture_in_a_folder_is_an_error_by_its_name_or_content(
-    aiart_edge: Command, folder: Path
-) -> None:
-    (folder / "empty.jpg").touch()
-    (folder / "cut").write_bytes(SAMPLE.read_bytes()[:5000])
-    result = aiart_edge("classify", "--quiet", folder)
-    assert result.exit_code == 3
-    assert [
-        name for name in ("empty.jpg", "cut", "notes.txt", "empty.md") if name in result.stderr
-    ] == ["empty.jpg", "cut"]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
-def test_a_folder_that_may_not_be_read_does_not_stop_the_rest(
-    aiart_edge: Command, folder: Path
-) -> None:
-    (folder / "below").chmod(0)
-    result = aiart_edge("classify", "-r", "--quiet", folder)
-    (folder / "below").chmod(0o755)
-    assert result.exit_code == 3
-    assert "the folder cannot be opened (Permission denied)" in result.stderr
-    assert len(result.stdout.splitlines()) == 2
-
-
-def test_a_pattern_that_the_shell_left_alone_is_expanded(aiart_edge: Command, folder: Path) -> None:
-    result = aiart_edge("classify", "--jsonl", f"{folder}/*.jpg")
-    assert [row["path"] for row in read_records("--jsonl", result.stdout)] == [f"{folder}/b.jpg"]
-    assert "No such file" in aiart_edge("classify", f"{folder}/*.gif").stderr
-
-
-@pytest.mark.parametrize("separator", ["\n", "\0"])
-def test_a_list_names_pictures_by_lines_or_zero_bytes(
-    separator: str, aiart_edge: Command, tmp_path: Path
-) -> None:
-    picture = tmp_path / ("a b.jpg" if separator == "\n" else "a\nb.jpg")
-    shutil.copy(SAMPLE, picture)
-    listed = tmp_path / "list"
-    listed.write_text(separator.join([str(picture), str(SAMPLE), ""]))
-    result = aiart_edge("classify", "--jsonl", "--from-file", listed)
-    paths = [record["path"] for record in read_records("--jsonl", result.stdout)]
-    assert paths == [str(picture), str(SAMPLE)]
 
 
 def test_standard_input_is_a_picture_where_a_dash_is_named() -> None:

@@ -121,7 +121,7 @@ def test_a_big_jpeg_read_in_reduced_form_looks_like_one_read_in_full() -> None:
         (b"", "empty"),
         (b"This is a letter, not a picture.", "not a picture"),
         (encode(Image.effect_noise((99, 99), 50), "JPEG")[:2000], "truncated"),
-        (encode(Image.new("L", (9, 9)), "EPS"), "EPS files are refused"),
+        (encode(Image.new("L", (9, 9)), "EPS"), "in the format EPS, not read here"),
     ],
 )
 def test_a_file_that_is_no_picture_is_refused_with_the_reason(

@@ -113,12 +113,13 @@ def test_a_broken_picture_is_an_error_once_it_is_old(folder: Path, watcher: Watc
     assert "truncated" in record["error"]
 
 
-def test_what_is_no_picture_is_passed_over(folder: Path, watcher: Watcher) -> None:
+def test_what_is_no_picture_is_left_out_and_said_to_be(folder: Path, watcher: Watcher) -> None:
     (folder / "notes.txt").write_text("not a picture")
     os.utime(folder / "notes.txt", (1, 1))
     (folder / ".hidden.jpg").write_bytes(SAMPLE.read_bytes())
     os.mkfifo(folder / "pipe.jpg")
     shutil.copy(SAMPLE, folder / "picture.jpg")
+    assert json.loads(watcher.process.stdout.readline())["left_out"] == ".txt"
     assert watcher.next_name() == "picture.jpg"
     assert watcher.end() == ("", "")
 

@@ -1,0 +1,280 @@
+"""What a command line names, and what is left out of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from PIL import Image
+
+from aiart_edge.inputs import find_format
+
+SAMPLE = Path(__file__).parents[2] / "samples" / "van-gogh-auvers-1890.jpg"
+
+Command = Callable[..., Result]
+
+JXL = b"\0\0\0\x0cJXL \r\n\x87\n"
+SVG = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>'
+
+
+def records(result: Result) -> dict[str, dict[str, object]]:
+    """The records of --jsonl, by the name of the file."""
+    found = (json.loads(line) for line in result.stdout.splitlines())
+    return {Path(record["path"]).name: record for record in found}
+
+
+def verdicts(result: Result) -> list[str]:
+    """The names of the pictures that have a verdict, in their order."""
+    return [name for name, record in records(result).items() if "verdict" in record]
+
+
+@pytest.fixture
+def without_heif(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if pillow-heif were not installed."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+
+
+@pytest.fixture(scope="session")
+def heic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture as phones make them."""
+    import pillow_heif
+
+    path = tmp_path_factory.mktemp("phone") / "photo.heic"
+    with Image.open(SAMPLE) as image:
+        pillow_heif.from_pillow(image).save(path, quality=90)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with two pictures, one below it, and what lies beside pictures."""
+    folder = tmp_path / "folder"
+    (folder / "below" / "deeper").mkdir(parents=True)
+    shutil.copy(SAMPLE, folder / "b.jpg")
+    shutil.copy(SAMPLE, folder / "no-suffix")
+    shutil.copy(SAMPLE, folder / ".hidden.jpg")
+    shutil.copy(SAMPLE, folder / "below" / "deeper" / "a.jpg")
+    (folder / "notes.txt").write_text("not a picture")
+    (folder / "empty.md").touch()
+    (folder / "below" / "up").symlink_to("..")
+    return folder
+
+
+def test_of_a_folder_the_pictures_are_taken_whatever_their_names(
+    aiart_edge: Command, folder: Path
+) -> None:
+    result = aiart_edge("classify", "--jsonl", folder)
+    assert result.exit_code == 0
+    assert verdicts(result) == ["b.jpg", "no-suffix"]
+
+
+def test_what_is_left_out_is_said_at_the_end_and_to_machines(
+    aiart_edge: Command, folder: Path
+) -> None:
+    result = aiart_edge("classify", "--jsonl", folder)
+    assert result.stderr.splitlines() == [
+        "2 files were left out: 1 .md, 1 .txt.",
+        "1 folder was not searched: --recursive searches the folders in folders, too.",
+    ]
+    left_out = {
+        name: record["left_out"] for name, record in records(result).items() if "left_out" in record
+    }
+    assert left_out == {"below": "folder", "empty.md": ".md", "notes.txt": ".txt"}
+
+
+def test_nobody_is_sent_deeper_where_there_is_nothing_below(
+    aiart_edge: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").touch()
+    result = aiart_edge("classify", tmp_path)
+    assert result.exit_code == 0
+    assert result.stderr == "No picture was found.\n1 file was left out: 1 .txt.\n"
+
+
+def test_recursive_takes_folders_below_and_follows_no_link_round(
+    aiart_edge: Command, folder: Path
+) -> None:
+    result = aiart_edge("classify", "-r", "--jsonl", folder)
+    assert verdicts(result) == ["b.jpg", "a.jpg", "no-suffix"]
+    assert records(result)["up"]["left_out"] == "link"
+
+
+def test_a_broken_picture_in_a_folder_is_an_error_by_its_name_or_content(
+    aiart_edge: Command, folder: Path
+) -> None:
+    (folder / "empty.jpg").touch()
+    (folder / "cut").write_bytes(SAMPLE.read_bytes()[:5000])
+    (folder / "gone.png").symlink_to("nowhere")
+    (folder / "loop.jpg").symlink_to("loop.jpg")
+    os.mkfifo(folder / "pipe.jpg")
+    result = aiart_edge("classify", "--jsonl", folder)
+    assert result.exit_code == 3
+    failed = {name for name, record in records(result).items() if "error" in record}
+    assert failed == {"empty.jpg", "cut", "gone.png", "loop.jpg", "pipe.jpg"}
+
+
+@pytest.mark.usefixtures("without_heif")
+def test_pictures_in_formats_that_are_not_read_are_a_failure_with_a_remedy(
+    aiart_edge: Command, folder: Path, heic: Path
+) -> None:
+    shutil.copy(heic, folder / "IMG_1.HEIC")
+    shutil.copy(heic, folder / "renamed.jpg")
+    (folder / "drawing.svg").write_bytes(SVG)
+    result = aiart_edge("classify", "-r", "--jsonl", folder)
+    assert result.exit_code == 3
+    assert result.stderr == (
+        "6 files were left out: 2 .heic (export as JPEG, or install pillow-heif), "
+        "1 .svg (export as PNG), 1 link, 1 .md, 1 .txt.\n"
+    )
+    assert records(result)["renamed.jpg"]["left_out"] == ".heic"
+
+
+@pytest.mark.usefixtures("without_heif")
+def test_a_folder_of_them_alone_does_not_pass_for_success(
+    aiart_edge: Command, tmp_path: Path, heic: Path
+) -> None:
+    shutil.copy(heic, tmp_path)
+    result = aiart_edge("classify", tmp_path)
+    assert result.exit_code == 1
+    assert "1 file was left out: 1 .heic" in result.stderr
+
+
+@pytest.mark.usefixtures("without_heif")
+def test_who_names_a_picture_in_such_a_format_is_told_what_to_do(
+    aiart_edge: Command, one_line: Callable[[Result], str], heic: Path
+) -> None:
+    said = one_line(aiart_edge("classify", heic))
+    assert said.endswith(
+        "photo.heic: a picture in the format HEIC, not read here: export as JPEG, or install "
+        "pillow-heif\n"
+    )
+
+
+def test_heic_is_read_where_pillow_heif_is_installed(
+    aiart_edge: Command, tmp_path: Path, heic: Path
+) -> None:
+    shutil.copy(heic, tmp_path)
+    shutil.copy(SAMPLE, tmp_path)
+    result = aiart_edge("classify", "--jsonl", tmp_path)
+    assert (result.exit_code, result.stderr) == (0, "")
+    photo, original = records(result).values()
+    assert photo["p_ai"] == pytest.approx(original["p_ai"], abs=0.05)
+
+
+def test_broken_heic_is_an_error_where_it_would_be_read(
+    aiart_edge: Command, tmp_path: Path, heic: Path
+) -> None:
+    (tmp_path / "cut.heic").write_bytes(heic.read_bytes()[:3000])
+    shutil.copy(SAMPLE, tmp_path)
+    result = aiart_edge("classify", "--jsonl", tmp_path)
+    assert result.exit_code == 3
+    assert "cannot be read" in str(records(result)["cut.heic"]["error"])
+
+
+def test_pillow_heif_is_not_imported_for_other_pictures() -> None:
+    script = (
+        "import sys; from aiart_edge.image import InputRule, read_picture\n"
+        f"read_picture({str(SAMPLE)!r}, InputRule(8, 8)); sys.exit('pillow_heif' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def starts_of_written_formats(folder: Path) -> Iterator[tuple[str, bytes, str]]:
+    """For each format that Pillow writes and reads, a file's name and start, and the format."""
+    Image.init()
+    for suffix, form in Image.registered_extensions().items():
+        if form in Image.OPEN and form in Image.SAVE:
+            path = folder / f"a{suffix}"
+            for mode in ("RGB", "L", "1", "P"):
+                try:
+                    Image.new(mode, (64, 48), 1).save(path)
+                except (OSError, ValueError):
+                    continue
+                yield path.name, path.read_bytes()[:512], form
+                break
+
+
+@pytest.mark.filterwarnings("ignore:IM image format:DeprecationWarning")
+def test_whatever_pillow_writes_and_reads_counts_as_a_picture(tmp_path: Path) -> None:
+    strangers = {"BUFR", "GRIB", "HDF5", "WMF", "EPS"}  # no pictures to Pillow either, or refused
+    names_decide = {"DIB", "IM", "MSP", "PCX", "TGA", "XBM"}
+    for name, start, form in starts_of_written_formats(tmp_path):
+        if form in strangers:
+            continue
+        found = find_format("a" if form not in names_decide else name, start)
+        assert found, name
+        assert found.is_read, name
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "kind"),
+    [
+        ("a", JXL, "JPEG XL"),
+        ("a.jpg", SVG, "SVG"),
+        ("a.svg", b"\xef\xbb\xbf<!-- made by hand -->", "SVG"),
+        ("a.NEF", b"II*\0\x08\0\0\0", "raw"),
+        ("a.cr3", struct.pack(">I", 24) + b"ftypcrx \0\0\0\1crx isom", "raw"),
+        ("a", struct.pack(">I", 28) + b"ftypmif1\0\0\0\0mif1heicmiaf", "HEIC"),
+        ("a.heic", struct.pack(">I", 28) + b"ftypmif1\0\0\0\0mif1avifmiaf", "AVIF"),
+        ("a.tif", b"II*\0\x08\0\0\0", "TIFF"),
+        ("a.kra", b"PK\3\4", "painting"),
+    ],
+)
+def test_a_format_is_told_by_content_and_then_by_name(name: str, start: bytes, kind: str) -> None:
+    found = find_format(name, start)
+    assert found
+    assert found.name == kind
+
+
+@pytest.mark.parametrize("start", [b"", b"P1 is where we met", b"BMW, a car", b"<html><svg>"])
+def test_a_text_is_no_picture_for_the_letters_it_begins_with(start: bytes) -> None:
+    assert find_format("notes.txt", start) is None
+
+
+def test_many_kinds_do_not_make_a_long_line(aiart_edge: Command, tmp_path: Path) -> None:
+    for number in range(40):
+        (tmp_path / f"a.x{number}").touch()
+    (tmp_path / "strange.\x1b[31m ending").touch()
+    result = aiart_edge("classify", tmp_path)
+    assert len(result.stderr) < 200
+    assert result.stderr.endswith(", 33 more kinds.\n")
+    assert "\x1b" not in result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_may_not_be_read_does_not_stop_the_rest(
+    aiart_edge: Command, folder: Path
+) -> None:
+    (folder / "below").chmod(0)
+    result = aiart_edge("classify", "-r", "--quiet", folder)
+    (folder / "below").chmod(0o755)
+    assert result.exit_code == 3
+    assert "the folder cannot be opened (Permission denied)" in result.stderr
+    assert len(result.stdout.splitlines()) == 2
+
+
+def test_a_pattern_that_the_shell_left_alone_is_expanded(aiart_edge: Command, folder: Path) -> None:
+    result = aiart_edge("classify", "--jsonl", f"{folder}/*.jpg")
+    assert [record["path"] for record in records(result).values()] == [f"{folder}/b.jpg"]
+    assert "No such file" in aiart_edge("classify", f"{folder}/*.gif").stderr
+
+
+@pytest.mark.parametrize("separator", ["\n", "\0"])
+def test_a_list_names_pictures_by_lines_or_zero_bytes(
+    separator: str, aiart_edge: Command, tmp_path: Path
+) -> None:
+    picture = tmp_path / ("a b.jpg" if separator == "\n" else "a\nb.jpg")
+    shutil.copy(SAMPLE, picture)
+    listed = tmp_path / "list"
+    listed.write_text(separator.join([str(picture), str(SAMPLE), ""]))
+    result = aiart_edge("classify", "--jsonl", "--from-file", listed)
+    paths = [record["path"] for record in records(result).values()]
+    assert paths == [str(picture), str(SAMPLE)]
