@@ -20,7 +20,6 @@ import numpy as np
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
 from aiart_edge.errors import NotAPicture, PictureError
-from aiart_edge.inputs import HEAD, HEIC, find_format
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -254,6 +253,8 @@ def _open(stream: BinaryIO) -> Image.Image:
     stream.seek(0)
     if start == b"\xff\xd8\xff":  # Image.open would load the plugins of four other formats first
         return JpegImagePlugin.jpeg_factory(stream)
+    from aiart_edge.inputs import HEAD, HEIC, find_format  # noqa: PLC0415  a JPEG needs no table
+
     form = find_format(str(getattr(stream, "name", "")), stream.read(HEAD))
     stream.seek(0)
     if form and not form.is_read:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiart_edge.errors import PictureError, printable
-from aiart_edge.inputs import LeftOut
 
 if TYPE_CHECKING:
     from aiart_edge.classifier import Classification
+    from aiart_edge.inputs import LeftOut
 
 FOOTER = "A verdict is a signal, not proof."
 
@@ -42,10 +42,14 @@ class Record:
     @property
     def classification(self) -> Classification | None:
         """Its classification, if there is one."""
+        from aiart_edge.inputs import LeftOut  # noqa: PLC0415  who prints tables alone has no use
+
         return None if isinstance(self.outcome, PictureError | LeftOut) else self.outcome
 
     def as_dict(self) -> dict[str, Any]:
         """Return what machines read: either the verdict, `error` or `left_out`."""
+        from aiart_edge.inputs import LeftOut  # noqa: PLC0415
+
         fields: dict[str, Any] = {"path": self.path, "model": self.model}
         if isinstance(self.outcome, PictureError):
             return {**fields, "error": self.outcome.problem}
