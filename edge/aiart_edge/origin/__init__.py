@@ -1,0 +1,113 @@
+"""What a picture's file says of itself, before any network looks.
+
+    from aiart_edge import origin
+
+    print(origin.read("picture.jpg").says)
+
+Standard library alone: neither numpy nor Pillow nor a runtime is imported. What a file says can be
+forged and removed, so none of it is proof, and a file that says nothing says nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from aiart_edge.errors import PictureError
+from aiart_edge.origin.bounds import Bounds, Source, Stopped
+from aiart_edge.origin.c2pa import read_marks
+from aiart_edge.origin.containers import Piece, walk
+from aiart_edge.origin.containers.tiff import walk_block
+from aiart_edge.origin.iptc import read_datasets
+from aiart_edge.origin.markers import KEYWORDS, find_marks
+from aiart_edge.origin.statement import Certainty, Field, Mark, Origin, Says
+from aiart_edge.origin.xmp import read_properties
+
+__all__ = ["Certainty", "Mark", "Origin", "Says", "read"]
+
+_MOST_STREAMED = 128 << 20  # bytes of what cannot be rewound, such as a pipe
+
+
+def read(source: str | os.PathLike[str] | bytes | BinaryIO) -> Origin:
+    """Read what a picture's file says of itself.
+
+    At most 10,000 parts and 4 MB of metadata are read; `Origin.gaps` tells where that, or damage,
+    ended it.
+
+    Args:
+        source: a path, the file's bytes, or a binary file, read from its beginning and left where
+            it was.
+
+    Returns:
+        What was found: of any file, however broken.
+
+    Raises:
+        PictureError: it cannot be opened or read.
+    """
+    name = source if isinstance(source, str | os.PathLike) else getattr(source, "name", "<bytes>")
+    try:
+        with _opened(source) as file:
+            return _read(file)
+    except OSError as error:
+        raise PictureError(
+            str(name), f"cannot be read ({error.strerror or type(error).__name__})"
+        ) from error
+
+
+def _read(file: BinaryIO) -> Origin:
+    bounds = Bounds()
+    source = Source(file, bounds)
+    fields: list[Field] = []
+    marks: list[Mark] = []
+    with _until_stopped(bounds):
+        for piece in walk(source, KEYWORDS):
+            with _until_stopped(bounds):
+                if piece.kind == "c2pa":
+                    marks += read_marks(source, piece)
+                else:
+                    fields += _read_fields(piece, bounds)
+    return Origin.of([*marks, *find_marks(fields)], bounds.gaps, fields)
+
+
+def _read_fields(piece: Piece, bounds: Bounds) -> Iterator[Field]:
+    data = piece.data
+    if isinstance(data, str):
+        yield Field(piece.name, data, piece.where)
+    elif piece.kind == "exif":
+        block = data[6:] if data.startswith(b"Exif\0") else data
+        for inner in walk_block(Source(io.BytesIO(block), bounds), piece.where, 0):
+            if isinstance(inner.data, str):
+                yield Field(inner.name, inner.data, inner.where)
+    else:
+        read_texts = read_properties if piece.kind == "xmp" else read_datasets
+        for name, text in read_texts(data, bounds):
+            yield Field(name, text, f"{piece.where}, {name.rpartition(':')[2]}")
+
+
+@contextmanager
+def _until_stopped(bounds: Bounds) -> Iterator[None]:
+    try:
+        yield
+    except Stopped as stopped:
+        bounds.gaps.append(str(stopped))
+
+
+@contextmanager
+def _opened(source: str | os.PathLike[str] | bytes | BinaryIO) -> Iterator[BinaryIO]:
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+    elif isinstance(source, str | os.PathLike):
+        with Path(source).open("rb") as file:
+            yield file if file.seekable() else io.BytesIO(file.read(_MOST_STREAMED))
+    elif source.seekable():
+        place = source.tell()
+        try:
+            yield source
+        finally:
+            source.seek(place)
+    else:
+        yield io.BytesIO(source.read(_MOST_STREAMED))

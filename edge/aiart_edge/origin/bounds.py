@@ -1,0 +1,175 @@
+"""Reading a file that may be hostile: so many steps, so many bytes, and no further.
+
+Bounds are counts, never a clock, so that a file gives the same answer on every machine.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from typing import BinaryIO
+
+MOST_STEPS = 10_000  # chunks, boxes, tags, elements and items of a file, all together
+MOST_BYTES = 4_000_000  # of metadata, taken into memory, inflated ones too
+MOST_HASHED = 32_000_000  # bytes of a picture that Content Credentials are checked against
+LONGEST_TEXT = 256_000  # bytes of one text
+MOST_TEXTS = 24
+
+
+class Stopped(Exception):
+    """The walk ends here; what was found before it counts.
+
+    Args:
+        reason: a phrase for a person.
+    """
+
+
+class Bounds:
+    """What may still be spent on one file, and what was left unread for it."""
+
+    def __init__(self) -> None:
+        self.gaps: list[str] = []
+        self._steps = MOST_STEPS
+        self._bytes = MOST_BYTES
+        self._texts = MOST_TEXTS
+
+    def step(self) -> None:
+        """Count a step.
+
+        Raises:
+            Stopped: it was one too many.
+        """
+        self._steps -= 1
+        if self._steps < 0:
+            raise Stopped(f"it has more than {MOST_STEPS:,} parts")
+
+    def take(self, count: int) -> None:
+        """Count bytes that are taken into memory.
+
+        Raises:
+            Stopped: they are too many.
+        """
+        if count > self._bytes:
+            raise Stopped(f"it has more than {MOST_BYTES // 1_000_000} MB of metadata")
+        self._bytes -= count
+
+    def count_text(self) -> None:
+        """Count a text.
+
+        Raises:
+            Stopped: it was one too many.
+        """
+        self._texts -= 1
+        if self._texts < 0:
+            raise Stopped(f"it has more than {MOST_TEXTS} texts")
+
+    def inflate(self, packed: bytes) -> bytes:
+        """Decompress a text, as far as a text may be long.
+
+        Args:
+            packed: a zlib stream.
+
+        Returns:
+            Its content, or the beginning of it.
+
+        Raises:
+            Stopped: there are too many bytes in all.
+        """
+        try:
+            content = zlib.decompressobj().decompress(packed, LONGEST_TEXT + 1)
+        except zlib.error:
+            self.gaps.append("a compressed text is broken")
+            return b""
+        self.take(len(content))
+        return self.cut(content)
+
+    def cut(self, content: bytes) -> bytes:
+        """Cut a text to the length that a text may have."""
+        if len(content) > LONGEST_TEXT:
+            self.gaps.append(f"a text is longer than {LONGEST_TEXT // 1_000} kB")
+        return content[:LONGEST_TEXT]
+
+
+class Source:
+    """A file, read at places.
+
+    Args:
+        file: binary and seekable.
+        bounds: shared by all that is read of one file.
+    """
+
+    def __init__(self, file: BinaryIO, bounds: Bounds) -> None:
+        self._file = file
+        self.bounds = bounds
+        self.size = file.seek(0, os.SEEK_END)
+
+    def head(self, at: int, count: int) -> bytes:
+        """Read the head of a part: a step.
+
+        Args:
+            at: byte offset.
+            count: bytes.
+
+        Returns:
+            So many bytes.
+
+        Raises:
+            Stopped: the file ends before, or has too many parts.
+        """
+        self.bounds.step()
+        return self.bytes_at(at, count)
+
+    def read(self, at: int, count: int) -> bytes:
+        """Take a part into memory.
+
+        Args:
+            at: byte offset.
+            count: bytes.
+
+        Returns:
+            So many bytes.
+
+        Raises:
+            Stopped: the file ends before, or there are too many bytes in all.
+        """
+        if count < 0 or at + count > self.size:
+            raise Stopped("it is cut off")
+        self.bounds.take(count)
+        return self.bytes_at(at, count)
+
+    def text(self, start: int, end: int) -> bytes:
+        """Take a text into memory, as far as a text may be long.
+
+        Args:
+            start: the byte offset of its first byte.
+            end: of the byte behind its last.
+
+        Returns:
+            Its content, or the beginning of it.
+
+        Raises:
+            Stopped: the file ends before, or there are too many bytes in all.
+        """
+        self.bounds.count_text()
+        return self.bounds.cut(self.read(start, min(end - start, LONGEST_TEXT + 1)))
+
+    def bytes_at(self, at: int, count: int) -> bytes:
+        """Read bytes that are not kept, and so not counted.
+
+        Args:
+            at: byte offset.
+            count: bytes.
+
+        Returns:
+            So many bytes.
+
+        Raises:
+            Stopped: the file ends before.
+        """
+        if at < 0 or count < 0 or at + count > self.size:
+            raise Stopped("it is cut off")
+        self._file.seek(at)
+        found = self._file.read(count)
+        if len(found) != count:
+            raise Stopped("it is cut off")
+        return found

@@ -1,0 +1,281 @@
+"""Content Credentials: what the active manifest says, of files that the official library signed."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+
+import pytest
+
+from aiart_edge import origin
+from aiart_edge.origin.bounds import Bounds, Stopped
+from aiart_edge.origin.cbor import decode
+from tests.edge.origin import files
+from tests.edge.origin.credentials import action, sign
+
+JPEG = "image/jpeg"
+CREATED = action("c2pa.created", "trainedAlgorithmicMedia")
+OPENED = action("c2pa.opened")
+
+
+@pytest.fixture(scope="module")
+def generated() -> bytes:
+    """A JPEG that a model made, signed."""
+    return sign(files.draw("JPEG"), JPEG, [CREATED])
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])
+def test_a_generators_credentials_are_read_and_belong_to_the_file(kind: str) -> None:
+    signed = sign(files.draw(kind), f"image/{kind.lower()}", [CREATED])
+    found = origin.read(signed)
+    assert (found.says, found.by) == ("ai", "ChatGPT (OpenAI)")
+    assert found.marks[0].certainty == "declared"
+    assert found.marks[0].bound is True
+
+
+def test_boxes_that_hash_otherwise_are_read_and_not_checked() -> None:
+    found = origin.read(sign(files.draw("AVIF"), "image/avif", [CREATED]))
+    assert (found.says, found.marks[0].bound) == ("ai", None)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])
+def test_credentials_of_a_changed_file_say_nothing(kind: str) -> None:
+    signed = bytearray(sign(files.draw(kind), f"image/{kind.lower()}", [CREATED]))
+    found = origin.read(bytes(signed) + b"\0")
+    assert (found.says, found.marks[0].bound) == ("nothing", False)
+    assert found.as_dict()["marks"][0]["bound"] is False
+
+
+def test_credentials_grafted_onto_another_picture_say_nothing(generated: bytes) -> None:
+    _, segments = split(generated)
+    human = files.draw("JPEG", quality=31)
+    for at in (2, 20):  # before and behind the segment JFIF, where it was
+        grafted = human[:at] + b"".join(segments) + human[at:]
+        assert origin.read(grafted).says == "nothing"
+    assert "of another or of a changed file" in str(origin.read(grafted).as_dict()["where"])
+
+
+def test_a_binding_that_was_changed_to_fit_says_nothing(generated: bytes) -> None:
+    """The hash of the file is replaced; that of the assertion, in the claim, no longer fits."""
+    at = generated.index(b"dhashX ") + 7
+    changed = generated[:at] + hashlib.sha256(b"other").digest() + generated[at + 32 :]
+    assert origin.read(changed).says == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("relationship", "actions", "says"),
+    [
+        ("parentOf", [OPENED], "ai"),
+        ("parentOf", [OPENED, action("c2pa.converted"), action("c2pa.resized")], "ai"),
+        ("parentOf", [OPENED, action("c2pa.edited")], "partly-ai"),
+        ("parentOf", [OPENED, action("c2pa.cropped")], "partly-ai"),
+        ("parentOf", [OPENED, action("c2pa.edited", "trainedAlgorithmicMedia")], "ai"),
+        ("componentOf", [action("c2pa.created", "digitalCreation")], "partly-ai"),
+        ("componentOf", [action("c2pa.edited")], "partly-ai"),
+        ("inputTo", [action("c2pa.created", "digitalCreation")], "partly-ai"),
+    ],
+)
+def test_ingredients_hand_on_what_their_relationship_allows(
+    generated: bytes, relationship: str, actions: list[dict[str, str]], says: str
+) -> None:
+    ingredients = [(relationship, generated)]
+    signed = sign(files.draw("JPEG"), JPEG, actions, generator="Editor", ingredients=ingredients)
+    found = origin.read(signed)
+    assert (found.says, found.by) == (says, "ChatGPT (OpenAI)")
+
+
+def test_a_statement_is_handed_on_over_several_files(generated: bytes) -> None:
+    for _ in range(3):
+        generated = sign(files.draw("JPEG"), JPEG, [OPENED], ingredients=[("parentOf", generated)])
+    assert origin.read(generated).says == "ai"
+
+
+@pytest.mark.parametrize(
+    ("actions", "says"),
+    [
+        ([action("c2pa.created", "digitalCapture")], "camera"),
+        ([action("c2pa.created", "digitalCreation")], "person"),
+        ([action("c2pa.created", "compositeWithTrainedAlgorithmicMedia")], "partly-ai"),
+        (
+            [
+                action("c2pa.created", "digitalCapture"),
+                action("c2pa.edited", "compositeWithTrainedAlgorithmicMedia"),
+            ],
+            "edited-with-ai",
+        ),
+        ([action("c2pa.created", "algorithmicMedia")], "nothing"),
+    ],
+)
+def test_other_source_types_say_what_they_mean(actions: list[dict[str, str]], says: str) -> None:
+    signed = sign(files.draw("JPEG"), JPEG, actions, generator="Some editor")
+    assert origin.read(signed).says == says
+
+
+def test_a_generator_that_leaves_its_source_type_out_is_likely() -> None:
+    found = origin.read(sign(files.draw("JPEG"), JPEG, [action("c2pa.created", "empty")]))
+    assert (found.says, found.marks[0].certainty) == ("ai", "likely")
+
+
+def test_an_assertion_that_the_claim_does_not_list_does_not_count() -> None:
+    """Its label is changed where the claim names it; the assertion stays where it is."""
+    signed = sign(files.draw("JPEG"), JPEG, [CREATED], generator="Some editor")
+    assert origin.read(signed).says == "ai"
+    at = signed.rindex(b"c2pa.assertions/c2pa.actions")
+    unlisted = signed[:at] + signed[at:].replace(b"/c2pa.actions", b"/c2pa.octions", 1)
+    assert [mark.says for mark in origin.read(unlisted).marks] == ["nothing"]
+
+
+def split(signed: bytes) -> tuple[bytes, list[bytes]]:
+    """Take the segments of Content Credentials out of a JPEG."""
+    at, plain, segments = 2, signed[:2], []
+    while signed[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(signed[at + 2 : at + 4])
+        if signed[at + 1] == 0xEB:
+            segments.append(signed[at:end])
+        else:
+            plain += signed[at:end]
+        at = end
+    return plain + signed[at:], segments
+
+
+def box(kind: bytes, content: bytes, size: int | None = None) -> bytes:
+    return struct.pack(">I", len(content) + 8 if size is None else size) + kind + content
+
+
+def named(label: bytes, *content: bytes, size: int | None = None) -> bytes:
+    return box(b"jumb", box(b"jumd", bytes(16) + b"\3" + label + b"\0") + b"".join(content), size)
+
+
+def cbor(value: object) -> bytes:
+    """Encode what a manifest needs, small."""
+    if isinstance(value, bytes):
+        return bytes([0x58, len(value)]) + value
+    if isinstance(value, str):
+        return bytes([0x78, len(value)]) + value.encode()
+    if isinstance(value, list):
+        return bytes([0x80 + len(value)]) + b"".join(map(cbor, value))
+    assert isinstance(value, dict)
+    pairs = b"".join(cbor(key) + cbor(item) for key, item in value.items())
+    return bytes([0xA0 + len(value)]) + pairs
+
+
+def manifest(actions: bytes | None = None, **sizes: int) -> bytes:
+    """A store with one manifest that says it was generated, without signature and binding."""
+    content = cbor({"actions": [CREATED]}) if actions is None else actions
+    inner = box(b"jumd", bytes(16) + b"\3c2pa.actions\0") + box(b"cbor", content)
+    reference = {
+        "url": "self#jumbf=c2pa.assertions/c2pa.actions",
+        "hash": hashlib.sha256(inner).digest(),
+    }
+    claim = cbor({"alg": "sha256", "claim_generator": "test", "assertions": [reference]})
+    assertions = named(b"c2pa.assertions", box(b"jumb", inner))
+    parts = named(b"urn:uuid:1", assertions, named(b"c2pa.claim", box(b"cbor", claim)))
+    return named(b"c2pa", parts, size=sizes.get("size"))
+
+
+def png_with_store(store: bytes) -> bytes:
+    return files.png(files.png_chunk(b"caBX", store))
+
+
+def packets(store: bytes, *numbers: int, size: int = 100) -> list[bytes]:
+    """Segments of JPEG that each hold a part of a store, in the order of these numbers."""
+    parts = {1: store[:size]}
+    rest = store[size:]
+    for number in range(2, max(numbers) + 1):
+        part, rest = (rest[:size], rest[size:]) if number < max(numbers) else (rest, b"")
+        parts[number] = store[:8] + part
+    return [
+        files.jpeg_segment(0xEB, b"JP\0\1" + struct.pack(">I", number) + parts[number])
+        for number in numbers
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(png_with_store(manifest()), id="as it should be"),
+        pytest.param(png_with_store(manifest(size=0)), id="a box up to the end"),
+        pytest.param(
+            png_with_store(
+                struct.pack(">I", 1) + b"jumb" + struct.pack(">Q", len(manifest()) + 8)
+                + manifest()[8:]
+            ),
+            id="a box with a long size",
+        ),
+        pytest.param(files.jpeg(*packets(manifest(), 1, 2, 3)), id="in packets"),
+        pytest.param(files.jpeg(*packets(manifest(), 3, 1, 2)), id="in packets out of order"),
+        pytest.param(files.jpeg(*packets(manifest(), 1, 2, 2, 3)), id="a packet twice"),
+        pytest.param(
+            png_with_store(
+                manifest(b"\xbf" + cbor("actions") + b"\x9f" + cbor(CREATED) + b"\xff\xff")
+            ),
+            id="CBOR of indefinite length",
+        ),
+    ],
+)  # fmt: skip
+def test_a_store_is_read_however_it_is_written(content: bytes) -> None:
+    found = origin.read(content)
+    assert (found.says, found.gaps) == ("ai", ())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(files.jpeg(*packets(manifest(), 1, 3)), id="a packet is missing"),
+        pytest.param(png_with_store(manifest(size=3)), id="a box smaller than its head"),
+        pytest.param(png_with_store(manifest(size=10_000)), id="a box beyond the end"),
+        pytest.param(
+            png_with_store(named(b"c2pa", named(b"urn:1", box(b"brob", b"\0" * 9)))),
+            id="a compressed manifest",
+        ),
+    ],
+)
+def test_a_store_that_cannot_be_read_is_a_gap(content: bytes) -> None:
+    found = origin.read(content)
+    assert (found.says, found.complete) == ("nothing", False)
+
+
+@pytest.mark.parametrize(
+    ("item", "value"),
+    [
+        ("1864", 100),
+        ("20", -1),
+        ("f93c00", 1.0),
+        ("f5", True),
+        ("c074323031332d30332d32315432303a30343a30305a", "2013-03-21T20:04:00Z"),
+        ("5f42010243030405ff", b"\1\2\3\4\5"),
+        ("7f657374726561646d696e67ff", "streaming"),
+        ("9f0102ff", [1, 2]),
+        ("bf6161019f02ff61629f03ffff", None),
+        ("a201020304", {"1": 2, "3": 4}),
+    ],
+)
+def test_cbor_is_decoded_as_the_standards_examples(item: str, value: object) -> None:
+    if value is None:
+        with pytest.raises(Stopped):
+            decode(bytes.fromhex(item), Bounds())
+    else:
+        assert decode(bytes.fromhex(item), Bounds()) == value
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(b"\x81" * 40 + b"\0", id="too deep"),
+        pytest.param(b"\x9b" + b"\xff" * 8, id="more items than bytes"),
+        pytest.param(b"\xbb" + b"\x7f" * 8, id="more pairs than bytes"),
+        pytest.param(b"\x5b" + b"\xff" * 8, id="a longer string than bytes"),
+        pytest.param(b"\x9f" * 20, id="never ended"),
+        pytest.param(b"\xa1\x80\0", id="a list as a key"),
+        pytest.param(b"\x7f\x41\0\xff", id="bytes in a text"),
+        pytest.param(b"\x1c", id="a reserved length"),
+        pytest.param(b"\xfc", id="a reserved value"),
+        pytest.param(b"\x1f", id="a number of indefinite length"),
+        pytest.param(b"\x82\xff", id="an end in a list of known length"),
+        pytest.param(b"\xbf\x61a\xff", id="a key without a value"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+def test_cbor_that_is_out_of_step_stops_the_walk(item: bytes) -> None:
+    with pytest.raises(Stopped):
+        decode(item, Bounds())
