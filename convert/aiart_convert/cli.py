@@ -371,6 +371,33 @@ def inspect(file: Path, as_json: bool) -> None:
     click.echo(json.dumps(asdict(found), indent=1) if as_json else inspection_tables(found))
 
 
+@main.command()
+@click.argument("file", type=PATH)
+@click.option(
+    "--license",
+    "licence",
+    default="unknown",
+    show_default=True,
+    metavar="ID",
+    help="The network's, as the hub calls it, such as apache-2.0: no file says it.",
+)
+def card(file: Path, licence: str) -> None:
+    """Print a model card of a .tflite FILE that aiart-convert wrote, for a model hub.
+
+    It is a README.md for Hugging Face, made of what stands in the file alone, and ends with what
+    its publisher must add.
+
+    \b
+    Example:
+      aiart-convert card model-int8.tflite --license apache-2.0 > README.md
+    """
+    require_extra("convert", "yaml")
+    from aiart_convert.card import model_card
+    from aiart_edge.model_file import read_model_file
+
+    click.echo(model_card(read_model_file(file), licence), nl=False)
+
+
 def _load_tensorflow() -> None:
     """Load TensorFlow without its notes, which are not for users."""
     require_extra("convert", "tensorflow", "keras", "sklearn", "scipy")
