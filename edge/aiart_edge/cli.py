@@ -26,7 +26,8 @@ from aiart_edge.program import run, silenced
 if TYPE_CHECKING:
     from aiart_edge.classifier import Classification, Classifier
     from aiart_edge.inputs import Input, LeftOut
-    from aiart_edge.output import Record
+    from aiart_edge.origin import Origin
+    from aiart_edge.output import OriginRecord, Record
 
 _A_FEW = 3  # pictures that need no progress bar
 
@@ -120,19 +121,84 @@ def main(ctx: click.Context) -> None:
     ctx.color = False if os.environ.get("NO_COLOR") else None
 
 
-@main.command(epilog="Exit codes: 0 all done, 1 a failure, 2 wrong usage, 3 some pictures failed.")
-@click.argument("paths", nargs=-1, type=click.Path(readable=False, allow_dash=True))
-@click.option("-r", "--recursive", is_flag=True, help="Search the folders in folders, too.")
-@click.option(
-    "--from-file",
-    type=click.File("rb"),
-    metavar="LIST",
-    help="Also the pictures in this file, one a line, or as find -print0 writes them.",
-)
-@click.option("--text", "form", flag_value="text", default=True, hidden=True)
-@click.option("--json", "form", flag_value="json", help="One JSON array.")
-@click.option("--jsonl", "form", flag_value="jsonl", help="A JSON object a line, as they come.")
-@click.option("--csv", "form", flag_value="csv", help="A table with a line of names.")
+_EXIT_CODES = "Exit codes: 0 all done, 1 a failure, 2 wrong usage, 3 some pictures failed."
+
+
+def _input_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what names pictures, and the formats of what is said of them."""
+    for option in reversed(
+        [
+            click.argument("paths", nargs=-1, type=click.Path(readable=False, allow_dash=True)),
+            click.option(
+                "-r", "--recursive", is_flag=True, help="Search the folders in folders, too."
+            ),
+            click.option(
+                "--from-file",
+                type=click.File("rb"),
+                metavar="LIST",
+                help="Also the pictures in this file, one a line, or as find -print0 writes them.",
+            ),
+            click.option("--text", "form", flag_value="text", default=True, hidden=True),
+            click.option("--json", "form", flag_value="json", help="One JSON array."),
+            click.option(
+                "--jsonl", "form", flag_value="jsonl", help="A JSON object a line, as they come."
+            ),
+            click.option("--csv", "form", flag_value="csv", help="A table with a line of names."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def _find(paths: tuple[str, ...], recursive: bool, from_file: Any) -> list[Input]:
+    """Find what `_input_options` names."""
+    from aiart_edge.inputs import find_inputs, read_list
+
+    if not paths and from_file is None:
+        raise click.UsageError("name a picture, a folder, or a list with --from-file")
+    names = [*paths, *(read_list(from_file.read()) if from_file else ())]
+    return list(find_inputs(names, recursive=recursive))
+
+
+class _Tally:
+    """Counts what became of the pictures, and ends the command accordingly."""
+
+    def __init__(self) -> None:
+        self._left_out: list[LeftOut] = []
+        self._done = self._failed = 0
+
+    def count(self, outcome: object) -> None:
+        """Count one, and show what failed."""
+        from aiart_edge.inputs import LeftOut
+
+        if isinstance(outcome, LeftOut):
+            self._left_out.append(outcome)
+            self._failed += outcome.is_picture
+        elif isinstance(outcome, PictureError):
+            outcome.show()
+            self._failed += 1
+        else:
+            self._done += 1
+
+    def conclude(self) -> None:
+        """Say what was left out, and leave where pictures failed."""
+        from aiart_edge.output import tell_left_out
+
+        if not self._done and not self._failed:
+            click.echo("No picture was found.", err=True)
+        for line in tell_left_out(self._left_out):
+            click.echo(line, err=True)
+        if self._failed:
+            raise click.exceptions.Exit(SOME_INPUTS_FAILED if self._done else 1)
+
+
+def _let_names_pass(form: str) -> None:
+    """Let a file name that is not UTF-8 leave as it came; but for CSV it is escaped or replaced."""
+    sys.stdout.reconfigure(errors="surrogateescape" if form == "csv" else "replace")  # type: ignore[union-attr]
+
+
+@main.command(epilog=_EXIT_CODES)
+@_input_options
 @click.option("-q", "--quiet", "form", flag_value="quiet", help="The verdict alone, a line each.")
 @click.option("--sort", type=click.Choice(["p_ai"]), help="The highest first.")
 @click.option("--only", type=click.Choice(["ai", "human", "unsure"]), help="Leave out the others.")
@@ -162,41 +228,22 @@ def classify(
       aiart-edge classify --recursive --only ai --sort p_ai pictures/
       find . -name '*.png' -print0 | aiart-edge classify --jsonl --from-file -
     """
-    from aiart_edge.inputs import LeftOut, find_inputs, read_list
-    from aiart_edge.output import FORMATS, Record, select, tell_left_out
+    from aiart_edge.output import FORMATS, Record, select
 
-    if not paths and from_file is None:
-        raise click.UsageError("name a picture, a folder, or a list with --from-file")
-    names = [*paths, *(read_list(from_file.read()) if from_file else ())]
-    inputs = list(find_inputs(names, recursive=recursive))
-    left_out: list[LeftOut] = []
-    done = failed = 0
+    inputs = _find(paths, recursive, from_file)
+    tally = _Tally()
 
     def reported() -> Iterator[Record]:
-        nonlocal done, failed
         with _progress(inputs) as passing:
             for found, outcome in _outcomes(classifier, passing, jobs if len(inputs) > 1 else 1):
-                if isinstance(outcome, LeftOut):
-                    left_out.append(outcome)
-                    failed += outcome.is_picture
-                elif isinstance(outcome, PictureError):
-                    outcome.show()
-                    failed += 1
-                else:
-                    done += 1
+                tally.count(outcome)
                 yield Record(found.path, classifier.description.name, outcome)
 
-    # A file name that is not UTF-8 leaves as it came; elsewhere it is escaped or replaced.
-    sys.stdout.reconfigure(errors="surrogateescape" if form == "csv" else "replace")  # type: ignore[union-attr]
+    _let_names_pass(form)
     with silenced(python_speaks=True), _load(**options) as classifier:
         for text in FORMATS[form](select(reported(), only, by_p_ai=sort == "p_ai")):
             click.echo(text, nl=False)
-    if not done and not failed:
-        click.echo("No picture was found.", err=True)
-    for sentence in tell_left_out(left_out):
-        click.echo(sentence, err=True)
-    if failed:
-        raise click.exceptions.Exit(SOME_INPUTS_FAILED if done else 1)
+    tally.conclude()
 
 
 def _outcomes(
@@ -255,6 +302,60 @@ def _load(
             band=band or (0.5, 0.5),
         )
     return Classifier.load(model, threads=threads, runtime=runtime, band=band)
+
+
+@main.command(epilog=_EXIT_CODES)
+@_input_options
+@click.option(
+    "--show-metadata",
+    is_flag=True,
+    help="With the texts that stand in the files: prompts, names. They are private.",
+)
+def origin(
+    paths: tuple[str, ...], recursive: bool, from_file: Any, form: str, show_metadata: bool
+) -> None:
+    """Say what each file says of itself: made with AI, taken with a camera, or nothing.
+
+    No network is asked, and none is loaded. PATHS are pictures, folders and patterns; - is a
+    picture on standard input.
+
+    \b
+    Examples:
+      aiart-edge origin picture.png
+      aiart-edge origin --recursive --csv pictures/
+    """
+    from aiart_edge.output import ORIGIN_FORMATS, OriginRecord
+
+    inputs = _find(paths, recursive, from_file)
+    tally = _Tally()
+
+    def reported() -> Iterator[OriginRecord]:
+        with _progress(inputs) as passing:
+            for found, outcome in _origins(passing):
+                tally.count(outcome)
+                yield OriginRecord(found.path, outcome, show_metadata)
+
+    _let_names_pass(form)
+    for text in ORIGIN_FORMATS[form](reported()):
+        click.echo(text, nl=False)
+    tally.conclude()
+
+
+def _origins(inputs: Iterable[Input]) -> Iterator[tuple[Input, Origin | PictureError | LeftOut]]:
+    """Read what files say of themselves, also those that the edge cannot decode."""
+    from aiart_edge.inputs import STANDARD_INPUT, LeftOut, examine
+    from aiart_edge.origin import read
+
+    for found in map(examine, inputs):
+        unread = found.outcome
+        if unread and not (isinstance(unread, LeftOut) and unread.is_picture):
+            yield found, unread
+            continue
+        source = sys.stdin.buffer if found.path == STANDARD_INPUT else found.path
+        try:
+            yield found, read(source)
+        except PictureError as error:
+            yield found, error
 
 
 @main.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,15 @@ from aiart_edge.errors import PictureError, printable
 if TYPE_CHECKING:
     from aiart_edge.classifier import Classification
     from aiart_edge.inputs import LeftOut
+    from aiart_edge.origin import Origin
 
 FOOTER = "A verdict is a signal, not proof."
 
 _FIELDS = ("path", "verdict", "p_ai", "label", "model", "reason", "left_out", "error")
+_ORIGIN_FIELDS = ("path", "origin_says", "origin_by", "origin_certainty", "left_out", "error")
 _COLOURS = {"ai": "red", "human": "green", "unsure": "yellow"}
 _BAR = 10  # characters
+_LONGEST = 400  # characters of a text that stands in a file
 _KINDS = 8  # that a line names
 
 
@@ -59,6 +62,42 @@ class Record:
         return {name: fields[name] for name in _FIELDS if fields.get(name) is not None}
 
 
+@dataclass(frozen=True)
+class OriginRecord:
+    """What there is to say of what one file says of itself.
+
+    Args:
+        path: as the user named it.
+        outcome: what it says, or why that is not known.
+        show_metadata: with the texts that stand in it, which are private. Default false.
+    """
+
+    path: str
+    outcome: Origin | PictureError | LeftOut
+    show_metadata: bool = False
+
+    @property
+    def origin(self) -> Origin | None:
+        """What the file says, if that is known."""
+        from aiart_edge.origin import Origin  # noqa: PLC0415
+
+        return self.outcome if isinstance(self.outcome, Origin) else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what machines read: either `origin`, `error` or `left_out`."""
+        if origin := self.origin:
+            return {"path": self.path, "origin": origin.as_dict(show_metadata=self.show_metadata)}
+        if isinstance(self.outcome, PictureError):
+            return {"path": self.path, "error": self.outcome.problem}
+        return {"path": self.path, "left_out": getattr(self.outcome, "kind", "")}
+
+    def as_row(self) -> dict[str, Any]:
+        """Return what a table holds."""
+        fields = self.as_dict()
+        said = fields.pop("origin", {})
+        return fields | {f"origin_{name}": said.get(name) for name in ("says", "by", "certainty")}
+
+
 def as_text(records: Iterable[Record]) -> Iterator[str]:
     """Give a line for a person on each picture that was read, and a footer."""
     line = ""
@@ -75,7 +114,24 @@ def as_text(records: Iterable[Record]) -> Iterator[str]:
         yield f"{FOOTER}\n"
 
 
-def as_json(records: Iterable[Record]) -> Iterator[str]:
+def origins_as_text(records: Iterable[OriginRecord]) -> Iterator[str]:
+    """Give a line for a person on each file that was read, and a footer."""
+    from aiart_edge.origin import wording  # noqa: PLC0415
+
+    line = ""
+    for record in records:
+        if not (origin := record.origin):
+            continue
+        says = click.style(f"{origin.says:14}", _COLOURS.get(origin.says))
+        line = f"{says}  {printable(wording.sentence(origin))}  {printable(record.path)}\n"
+        yield line
+        for field in origin.fields if record.show_metadata else ():
+            yield f"{'':16}{field.name}: {printable(field.text[:_LONGEST])}\n"
+    if line:
+        yield f"{wording.FOOTER}\n"
+
+
+def as_json(records: Iterable[Record | OriginRecord]) -> Iterator[str]:
     """Give one JSON array, a record a line."""
     before = "["
     for record in records:
@@ -84,7 +140,7 @@ def as_json(records: Iterable[Record]) -> Iterator[str]:
     yield "[]\n" if before == "[" else "\n]\n"
 
 
-def as_json_lines(records: Iterable[Record]) -> Iterator[str]:
+def as_json_lines(records: Iterable[Record | OriginRecord]) -> Iterator[str]:
     """Give a JSON object a line."""
     for record in records:
         yield json.dumps(record.as_dict()) + "\n"
@@ -92,16 +148,25 @@ def as_json_lines(records: Iterable[Record]) -> Iterator[str]:
 
 def as_csv(records: Iterable[Record]) -> Iterator[str]:
     """Give a table with a line of names."""
+    return _as_csv(_FIELDS, (record.as_dict() for record in records))
+
+
+def origins_as_csv(records: Iterable[OriginRecord]) -> Iterator[str]:
+    """Give a table of what files say, with a line of names."""
+    return _as_csv(_ORIGIN_FIELDS, (record.as_row() for record in records))
+
+
+def _as_csv(fields: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     import csv  # noqa: PLC0415  the other formats shall not wait for it
 
     line = io.StringIO()
-    writer = csv.DictWriter(line, _FIELDS, lineterminator="\n")
+    writer = csv.DictWriter(line, fields, lineterminator="\n")
     writer.writeheader()
     yield line.getvalue()
-    for record in records:
+    for row in rows:
         line.seek(0)
         line.truncate()
-        writer.writerow(record.as_dict())
+        writer.writerow(row)
         yield line.getvalue()
 
 
@@ -136,6 +201,13 @@ FORMATS: dict[str, Callable[[Iterable[Record]], Iterator[str]]] = {
     "jsonl": as_json_lines,
     "csv": as_csv,
     "quiet": as_verdicts,
+}
+
+ORIGIN_FORMATS: dict[str, Callable[[Iterable[OriginRecord]], Iterator[str]]] = {
+    "text": origins_as_text,
+    "json": as_json,
+    "jsonl": as_json_lines,
+    "csv": origins_as_csv,
 }
 
 
