@@ -61,6 +61,12 @@ def test_the_readme_shows_what_it_is_about_on_two_screens_before_it_sends_anyone
     assert "](docs/terminal.svg)" in before
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    for page in (REPOSITORY / "docs").glob("*.md"):
+        assert f"](docs/{page.name})" in readme
+
+
 def test_the_picture_of_a_terminal_shows_what_the_commands_print() -> None:
     def lines(picture: str) -> list[str]:
         return [unescape(text) for text in re.findall(r">([^<]*)</text>", picture)]
