@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,13 +20,13 @@ from aiart_edge.decision import LABELS
 from aiart_edge.errors import (
     GATE_REFUSED,
     ModelFileError,
-    OutputError,
     RunFolderError,
     require_extra,
 )
-from aiart_edge.files import PATH, write_atomically
+from aiart_edge.files import PATH, make_folder, write_atomically
 from aiart_edge.program import run, silenced
 from aiart_train.options import class_options
+from aiart_train.progress import say
 
 if TYPE_CHECKING:
     from aiart_convert.conversion import Conversion, Remedy
@@ -84,8 +84,8 @@ def main() -> None:
 )
 @click.option(
     "--out",
-    type=click.Path(exists=True, file_okay=False, readable=False, path_type=Path),
-    help="The folder to write to.  [default: the model's own]",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder to write to; made if need be.  [default: the model's own]",
 )
 @click.option(
     "--on",
@@ -198,7 +198,6 @@ def convert(
         )
     _load_tensorflow()
     from aiart_convert.conversion import convert_source
-    from aiart_convert.conversion_report import conversion_table
     from aiart_convert.out_of_fold import read_out_of_fold
     from aiart_convert.quantize import Form
     from aiart_convert.source import find_model, find_run
@@ -214,26 +213,27 @@ def convert(
     model, rule = load_keras(found.path, size)
     form = Form(io, batch, calibration, keep_float, target)
     bar = Bar(max_drop / 100, min_agreement / 100)
-    done: list[tuple[Conversion, int]] = []
+    folder = out or found.path.parent
+    make_folder(folder)
+    done: list[tuple[Conversion, Path]] = []
     try:
         for conversion in convert_source(
             found, model, rule, wanted, part, form, bar, _tell, out_of_fold
         ):
-            size_of_file = _save(conversion, found, out or found.path.parent, part, bar)
-            done.append((conversion, size_of_file))
+            done.append((conversion, _save(conversion, found, folder, part, bar)))
             if conversion.remedy:
                 _offer(context, conversion.remedy, conversion.verifications[0].runtime)
     except ValueError as error:
         raise ModelFileError(found.path, str(error)) from error
     finally:
         if done:
-            click.echo(conversion_table(done, bar))
+            _summarise(done, part, bar)
     if not all(conversion.is_accepted for conversion, _ in done):
         raise click.exceptions.Exit(GATE_REFUSED)
 
 
-def _save(conversion: Conversion, source: Source, folder: Path, part: str, bar: Bar) -> int:
-    from aiart_convert.conversion_report import conversion_document, failure, verdicts
+def _save(conversion: Conversion, source: Source, folder: Path, part: str, bar: Bar) -> Path:
+    from aiart_convert.conversion_report import conversion_document, failure
     from aiart_convert.representative import LARGEST_SPREAD, manifest
     from aiart_edge.model_file import write_model_file
 
@@ -245,20 +245,31 @@ def _save(conversion: Conversion, source: Source, folder: Path, part: str, bar: 
         document = manifest(conversion.calibration, source.data_sha256)
         _write_json(folder / f"{stem}-calibration.json", document)
     write_model_file(path, conversion.network, conversion.description)
-    written = path.stat().st_size
-    _write_json(Path(f"{path}.json"), conversion_document(conversion, written, part, bar))
+    document = conversion_document(conversion, path.stat().st_size, part, bar)
+    _write_json(Path(f"{path}.json"), document)
     name = click.format_filename(path)
-    if conversion.is_accepted:
-        click.echo(f"{name}: {verdicts(conversion, part)}", err=True)
-    else:
-        click.echo(f"{name}: rejected: {failure(conversion, part, bar)}", err=True)
+    if not conversion.is_accepted:
+        say(f"{name}: rejected: {failure(conversion, part, bar)}")
     if conversion.spread is not None and conversion.spread > LARGEST_SPREAD:
-        click.echo(
+        say(
             f"{name}: other training pictures give ranges that differ by "
-            f"{conversion.spread:.0%}: take more with  --calibration",
-            err=True,
+            f"{conversion.spread:.0%}: take more with  --calibration"
         )
-    return written
+    return path
+
+
+def _summarise(done: Sequence[tuple[Conversion, Path]], part: str, bar: Bar) -> None:
+    from aiart_convert.conversion_report import conversion_table, doubts, verdict_table
+
+    conversions = [conversion for conversion, _ in done]
+    sizes = [(conversion, path.stat().st_size) for conversion, path in done]
+    click.echo(f"{conversion_table(sizes, bar)}\n\n{verdict_table(conversions, part)}")
+    for doubt in doubts(conversions[0], part):
+        say(f"warning: {doubt}")
+    accepted = [path for conversion, path in done if conversion.is_accepted]
+    if accepted:
+        name = shlex.quote(click.format_filename(accepted[0]))
+        click.echo(f"next:  aiart-edge classify PICTURE --model {name}", err=True)
 
 
 def _tell(what: str) -> None:
@@ -337,15 +348,12 @@ def crossval(folder: Path, precision: str) -> None:
     networks = f"the {precision} file of a network of {card['folds']}, with {runtime.name},"
     report = pooled_report(f"{folder.resolve().name}, {precision}", networks, card, rows)
     out = folder / precision
-    try:
-        out.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(out, f"the report cannot be written ({error.strerror})") from error
+    make_folder(out)
     write_scores(out / SCORES, rows)
     save_report(out, report)
     compared = compare(before, scores_of(before), rows, report.scores)
     click.echo(describe(compared, "Keras", f"{precision}, {runtime.name}"), err=True)
-    click.echo(headline(report), err=True)
+    say(headline(report))
     click.echo(out)
 
 

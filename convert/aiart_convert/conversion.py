@@ -8,6 +8,7 @@ from functools import partial
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from aiart_convert import INTEGER
 from aiart_convert.edge_process import Runtime, installed_runtimes, score_on_edge
@@ -27,14 +28,14 @@ from aiart_convert.representative import draw_representative, representative_pix
 from aiart_convert.sensitivity import LayerLoss
 from aiart_convert.source import Source, read_picture
 from aiart_convert.tflite_metadata import add_metadata, classifier_metadata
-from aiart_convert.verify import Bar, Verification, verify
+from aiart_convert.verify import Bar, Verdicts, Verification, verify, weigh_verdicts
 from aiart_edge.decision import LABELS, DecisionRule
 from aiart_edge.errors import RunFolderError
 from aiart_edge.image import InputRule
 from aiart_edge.model_file import ModelDescription
 from aiart_edge.program import silenced
-from aiart_train.data.split import SplitRow, rows_of
-from aiart_train.evaluation.calibration import fit_decision
+from aiart_train.data.split import SplitRow, number_folds, rows_of
+from aiart_train.evaluation.calibration import apply_rule, cross_fit, fit_decision
 from aiart_train.evaluation.evaluate import predict, targets
 
 _TOLD = 3  # layers, of those that lose most
@@ -64,6 +65,7 @@ class Conversion:
         description: what its file shall say of itself.
         verifications: how it compares with the Keras model, one per runtime.
         is_accepted: whether it reached the bar with each of them.
+        verdicts: what its verdicts are worth: out of fold, or with the runtime that agrees least.
         calibration: the pictures that it was calibrated on, none where its precision needs none.
         spread: how far apart the ranges of two calibrations are, None where there were not two.
         remedy: where an int8 network was not accepted, else None.
@@ -73,6 +75,7 @@ class Conversion:
     description: ModelDescription
     verifications: tuple[Verification, ...]
     is_accepted: bool
+    verdicts: Verdicts
     calibration: tuple[SplitRow, ...]
     spread: float | None
     remedy: Remedy | None
@@ -126,6 +129,7 @@ def convert_source(
         tell(f"running {precision} with {names}")
         fitted, verifications = gate.judge(network, runtimes)
         is_accepted = gate.is_passed(verifications)
+        least = min(verifications, key=lambda one: (one.agreement, one.accuracy))
         calibrates, remedy = precision in INTEGER, None
         if precision == "int8" and not is_accepted:
             tell("looking for layers that int8 hurts")
@@ -139,14 +143,15 @@ def convert_source(
                 rule,
                 fitted,
                 {
-                    part: asdict(min(verifications, key=lambda one: (one.agreement, one.accuracy))),
-                    **({"crossval": out_of_fold.metrics} if out_of_fold else {}),
+                    part: asdict(least) | asdict(least.verdicts),
+                    **({"crossval": out_of_fold.figures} if out_of_fold else {}),
                 },
                 golden_scores(network, rule),
                 form,
             ),
             verifications=verifications,
             is_accepted=is_accepted,
+            verdicts=out_of_fold.verdicts if out_of_fold else least.verdicts,
             calibration=draws[0] if calibrates else (),
             spread=spread(network, _convert(plain, precision, form, second))
             if calibrates and draws[1]
@@ -247,16 +252,30 @@ class _Gate:
             np.array([scores[row] for scores in scores_of.values() for row in self._validation]),
             np.tile(targets(self._validation), len(runtimes)),
         )
+        compared = {
+            name: np.array([scores[row] for row in self._compared])
+            for name, scores in scores_of.items()
+        }
         return decision, tuple(
             verify(
                 name,
                 self._compared,
                 self._keras_scores,
-                np.array([scores[row] for row in self._compared]),
-                decision,
+                scores,
+                self._weigh(scores, decision),
             )
-            for name, scores in scores_of.items()
+            for name, scores in compared.items()
         )
+
+    def _weigh(self, scores: NDArray[np.float64], decision: DecisionRule) -> Verdicts:
+        """Say what verdicts are worth; where the rule has seen the pictures, by cross-fitting."""
+        rows = self._compared
+        is_own = self._decision is None and rows == self._validation
+        folds = number_folds(rows) if is_own else None
+        if folds is None:
+            return weigh_verdicts(rows, apply_rule(scores, decision), in_sample=is_own)
+        decisions = cross_fit(scores, targets(rows), folds, differ=False)
+        return weigh_verdicts(rows, decisions, in_sample=False)
 
     def is_passed(self, verifications: Sequence[Verification]) -> bool:
         """Say whether a network reaches the bar with every runtime."""

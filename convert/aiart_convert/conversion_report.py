@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -9,18 +11,10 @@ from typing import Any
 from aiart_convert.conversion import Conversion
 from aiart_convert.verify import Bar
 
-_COLUMNS = (
-    "precision",
-    "run by",
-    "size",
-    "accuracy",
-    "Keras",
-    "agreement",
-    "mean drift",
-    "largest",
-    "McNemar p",
-    "gate",
-)
+FEW = 100  # pictures of a class; on fewer, a share of a twentieth says little
+
+_WIDTH = 80  # of a terminal
+_CHANCE = 0.05  # above it, answers may well have nothing to do with the classes
 
 
 def conversion_table(conversions: Sequence[tuple[Conversion, int]], bar: Bar) -> str:
@@ -31,30 +25,103 @@ def conversion_table(conversions: Sequence[tuple[Conversion, int]], bar: Bar) ->
         bar: that they had to reach.
 
     Returns:
-        A Markdown table, aligned so that it can be read as it is.
+        A Markdown table, aligned so that it can be read as it is, at most 80 columns wide.
     """
+    keras = conversions[0][0].verifications[0]
     rows = [
         (
             conversion.description.precision,
-            figures.runtime,
-            f"{size / 1e6:.2f} MB",
+            _short(figures.runtime),
+            f"{size / 1e6:.2f}",
             f"{figures.accuracy:.1%}",
-            f"{figures.keras_accuracy:.1%}",
             f"{figures.agreement:.1%}",
             f"{figures.mean_drift:.4f}",
-            f"{figures.largest_drift:.4f}",
-            f"{figures.p_value:.2g}",
             "passed" if bar.is_reached(figures) else "FAILED",
         )
         for conversion, size in conversions
         for figures in conversion.verifications
     ]
-    lines = [_COLUMNS, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = tuple("-" * width for width in widths)
-    return "\n".join(
-        "| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in (_COLUMNS, rule, *rows)
+    return _table(
+        ("file", "run by", "MB", "right", "alike", "drift", "gate"),
+        ("", "Keras", "", f"{keras.keras_accuracy:.1%}", "", "", ""),
+        *rows,
     )
+
+
+def verdict_table(conversions: Sequence[Conversion], part: str) -> str:
+    """Lay out what the verdicts of converted files are worth, and what tells it.
+
+    Args:
+        conversions: of one model.
+        part: of the split, on which they were compared.
+
+    Returns:
+        A sentence and a Markdown table, at most 80 columns wide.
+    """
+    rows = [
+        (
+            conversion.description.precision,
+            f"{one.coverage:.0%}",
+            _with_interval(
+                one.covered_accuracy, one.covered_accuracy_low, one.covered_accuracy_high
+            ),
+            _with_interval(one.human_called_ai, one.human_called_ai_low, one.human_called_ai_high),
+        )
+        for conversion in conversions
+        for one in (conversion.verdicts,)
+    ]
+    sentence = f"Verdicts on {measured_on(conversions[0], part)}; 95% intervals:"
+    head = ("file", "get one", "of these right", "human art called ai")
+    return "\n".join([*textwrap.wrap(sentence, _WIDTH), "", _table(head, *rows)])
+
+
+def measured_on(conversion: Conversion, part: str) -> str:
+    """Say on what the verdicts of a file were measured, and whether that flatters.
+
+    Args:
+        conversion: of a model.
+        part: of the split, on which it was compared.
+
+    Returns:
+        A phrase.
+    """
+    one = conversion.verdicts
+    pictures = f"{one.ai_n} pictures of AI art and {one.human_n} of human art"
+    if one.in_sample:
+        n = one.ai_n + one.human_n
+        return f"{pictures}, {part} part: in sample, n = {n}, by a rule fitted on these very ones"
+    if "crossval_n" in conversion.description.metrics:
+        return f"{pictures}, out of fold, each by a rule fitted on the other folds"
+    if part == "validation":
+        return f"{pictures}, {part} part, each by a rule fitted on others of it (cross-fitted)"
+    return f"{pictures}, {part} part, by the rule that the validation part gave"
+
+
+def doubts(conversion: Conversion, part: str) -> list[str]:
+    """Say what speaks against believing the figures of a file.
+
+    Args:
+        conversion: of a model.
+        part: of the split, on which it was compared.
+
+    Returns:
+        Phrases, none where nothing does.
+    """
+    keras, one = conversion.verifications[0], conversion.verdicts
+    found = []
+    if keras.chance > _CHANCE:
+        found.append(
+            f"the Keras model is not shown to be better than chance: it answers "
+            f"{keras.keras_accuracy:.1%} of {keras.n} {part} pictures rightly (Fisher's exact "
+            f"test, p = {keras.chance:.2g}), and a file that agrees with it is no better"
+        )
+    if min(one.ai_n, one.human_n) < FEW:
+        found.append(
+            f"there are {one.ai_n} pictures of AI art and {one.human_n} of human art: on fewer "
+            f"than {FEW} of each the unsure band and its figures say little: take more pictures, "
+            "or fit it on a cross-validation with  --decision FOLDER"
+        )
+    return found
 
 
 def conversion_document(conversion: Conversion, size: int, part: str, bar: Bar) -> dict[str, Any]:
@@ -110,27 +177,21 @@ def failure(conversion: Conversion, part: str, bar: Bar) -> str:
     )
 
 
-def verdicts(conversion: Conversion, part: str) -> str:
-    """Say what verdicts a file gives, out of fold where its decision rule comes from there.
-
-    Args:
-        conversion: of a model.
-        part: of the split, on which it was compared.
-
-    Returns:
-        A phrase.
-    """
-    figures = conversion.description.metrics
-    is_out_of_fold = "crossval_n" in figures
-    coverage, right, called_ai = (
-        figures.get(f"{'crossval' if is_out_of_fold else part}_{name}")
-        for name in ("coverage", "covered_accuracy", "human_called_ai")
-    )
-    return (
-        f"{'out of fold ' if is_out_of_fold else ''}not unsure {_share(coverage)}, "
-        f"of those right {_share(right)}, human art called ai {_share(called_ai)}"
+def _table(*lines: tuple[str, ...]) -> str:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    head, *rows = lines
+    rule = tuple("-" * width for width in widths)
+    return "\n".join(
+        "| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in (head, rule, *rows)
     )
 
 
-def _share(share: float | None) -> str:
-    return "-" if share is None else f"{share:.1%}"
+def _short(runtime: str) -> str:
+    """Leave out the version, so that a line fits a terminal."""
+    return re.sub(r" [\d.]+", "", runtime).replace("as on", "as")
+
+
+def _with_interval(share: float | None, low: float | None, high: float | None) -> str:
+    if share is None or low is None or high is None:
+        return "-"
+    return f"{share:.1%} ({100 * low:.1f} to {100 * high:.1f})"

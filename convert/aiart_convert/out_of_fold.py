@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
+from aiart_convert.verify import Verdicts, weigh_verdicts
 from aiart_edge.decision import DecisionRule
 from aiart_edge.errors import DataError
 from aiart_train.evaluation.calibration import cross_fit, fit_decision
-from aiart_train.evaluation.evaluate import measure, measure_decisions, targets
+from aiart_train.evaluation.evaluate import measure, targets
 from aiart_train.evaluation.scores import SCORES, read_scores, scores_of
 
 
@@ -21,11 +22,18 @@ class OutOfFold:
 
     Args:
         rule: the decision rule, fitted on all folds.
-        metrics: figures by name; of verdicts by rules that were fitted on the other folds.
+        metrics: figures of the answers by name.
+        verdicts: what verdicts are worth, by rules that were fitted on the other folds.
     """
 
     rule: DecisionRule
     metrics: Mapping[str, float | None]
+    verdicts: Verdicts
+
+    @property
+    def figures(self) -> dict[str, float | None]:
+        """All figures, as they stand in a file."""
+        return {**self.metrics, **asdict(self.verdicts)}
 
 
 def read_out_of_fold(folder: Path) -> OutOfFold:
@@ -46,15 +54,8 @@ def read_out_of_fold(folder: Path) -> OutOfFold:
         raise DataError(folder, "not what  crossval  leaves, of all folds")
     scores, classes, folds = scores_of(rows), targets(rows), np.array(numbers)
     figures = measure(rows, scores)
-    verdicts = measure_decisions(rows, cross_fit(scores, classes, folds))
     return OutOfFold(
         fit_decision(scores, classes, folds),
-        {
-            "n": figures.n,
-            "accuracy": figures.accuracy,
-            "auc": figures.auc,
-            "coverage": verdicts.coverage,
-            "covered_accuracy": verdicts.covered_accuracy,
-            "human_called_ai": verdicts.human_called_ai,
-        },
+        {"n": figures.n, "accuracy": figures.accuracy, "auc": figures.auc},
+        weigh_verdicts(rows, cross_fit(scores, classes, folds), in_sample=False),
     )

@@ -15,6 +15,22 @@ EMBEDDED_MODEL = Path(__file__).parent / "models" / "aiart-int8.tflite"
 PATH = click.Path(readable=False, path_type=Path)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where it is not there.
+
+    Args:
+        folder: to be.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:  # ValueError: a null byte in its name
+        why = getattr(error, "strerror", None) or error
+        raise OutputError(folder, f"the folder cannot be made ({why})") from error
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file under a temporary name and rename it.
 

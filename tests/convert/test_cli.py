@@ -15,7 +15,7 @@ import pytest
 from click.testing import Result
 
 from aiart_edge.model_file import read_model_file
-from aiart_train.data.split import read_split, rows_of
+from aiart_train.data.split import read_split, rows_of, write_split
 
 Command = Callable[..., Result]
 OneLine = Callable[[Result], str]
@@ -181,12 +181,68 @@ def test_before_any_run_the_error_says_how_to_train_one(
     assert "aiart-train fit" in one_line(aiart_convert("--quantize", "int8"))
 
 
-def test_a_folder_to_write_to_that_is_not_there_is_refused_before_any_work(
-    aiart_convert: Command, tmp_path: Path
+def test_a_folder_to_write_to_that_cannot_be_made_is_refused_before_any_work(
+    run_folder: Path, aiart_convert: Command, one_line: OneLine, tmp_path: Path
 ) -> None:
-    result = aiart_convert("--quantize", "int8", "--out", tmp_path / "missing")
-    assert result.exit_code == 2
-    assert "does not exist" in result.stderr
+    (tmp_path / "taken").write_bytes(b"a file")
+    result = aiart_convert(run_folder, "--quantize", "int8", "--out", tmp_path / "taken/new")
+    assert "the folder cannot be made" in one_line(result)
+
+
+@pytest.fixture(scope="module")
+def doubtful(
+    run_folder: Path,
+    art: Path,
+    aiart_convert: Command,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Result, Path]:
+    """A network that answers everything alike, compared on one picture of each class."""
+    folder = tmp_path_factory.mktemp("doubtful")
+    scores = keras.layers.Dense(1, activation="sigmoid", kernel_initializer="zeros")
+    keras.Sequential(
+        [keras.Input((32, 32, 3)), keras.layers.GlobalAveragePooling2D(), scores]
+    ).save(folder / "dull.keras")
+    rows = read_split(run_folder / "split.csv")
+    validation = {row.label: row for row in rows_of(rows, "validation")}.values()
+    split = [row for row in rows if row.part != "validation" or row in validation]
+    write_split(folder / "split.csv", split)
+    out = folder / "to/be/made"
+    options = ("--split", folder / "split.csv", "--data", art, "--out", out)
+    return aiart_convert(folder / "dull.keras", *options, "--quantize", "float32"), out
+
+
+def test_figures_of_a_rule_on_the_pictures_that_it_was_fitted_on_are_called_in_sample(
+    doubtful: tuple[Result, Path],
+) -> None:
+    result, out = doubtful
+    assert "in sample, n = 2" in " ".join(result.stdout.split())
+    metrics = read_model_file(out / "dull-float32.tflite").description.metrics
+    assert (metrics["validation_in_sample"], metrics["validation_human_n"]) == (1, 1)
+
+
+def test_figures_of_a_rule_are_cross_fitted_where_there_are_pictures_for_it(
+    model_files: dict[str, Path],
+) -> None:
+    metrics = read_model_file(model_files["int8"]).description.metrics
+    assert metrics["validation_in_sample"] == 0
+    assert metrics["validation_ai_n"] + metrics["validation_human_n"] == 13
+    called_ai = metrics["validation_human_called_ai"]
+    low, high = (metrics[f"validation_human_called_ai_{end}"] for end in ("low", "high"))
+    assert low <= called_ai < high
+
+
+def test_a_network_at_chance_and_few_pictures_are_warned_of(doubtful: tuple[Result, Path]) -> None:
+    chance, few, _ = doubtful[0].stderr.splitlines()
+    assert chance.startswith("warning: the Keras model is not shown to be better than chance")
+    assert few.startswith("warning: there are 1 pictures of AI art and 1 of human art")
+
+
+def test_the_next_command_is_said_last(doubtful: tuple[Result, Path]) -> None:
+    result, out = doubtful
+    *_, last = result.stderr.splitlines()
+    path = out / "dull-float32.tflite"
+    assert last == f"next:  aiart-edge classify PICTURE --model {path}"
+    assert path.is_file()
 
 
 def test_help_shows_each_example_on_a_line_of_its_own(aiart_convert: Command) -> None:

@@ -75,7 +75,11 @@ def test_a_file_takes_its_decision_rule_and_its_worth_from_the_scores_that_are_n
     pooled = json.loads((folder / "metrics.json").read_text())
     assert description.metrics["crossval_accuracy"] == pooled["accuracy"]
     assert description.metrics["crossval_coverage"] == pooled["decisions"]["coverage"]
-    assert f"out of fold not unsure {pooled['decisions']['coverage']:.1%}" in result.stderr
+    called_ai = description.metrics["crossval_human_called_ai"]
+    assert called_ai == pooled["decisions"]["human_called_ai"]
+    said = " ".join(result.stdout.split())
+    assert "out of fold, each by a rule fitted on the other folds" in said
+    assert f"| {called_ai:.1%} (" in said
 
 
 def test_a_fold_without_a_validation_part_is_one_line_that_says_what_to_name(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiart_convert.verify import Bar, Verification, verify
+from aiart_convert.verify import Bar, Verdicts, Verification, verify, weigh_verdicts
 from aiart_edge import DecisionRule
-from aiart_train.data.split import SplitRow
+from aiart_train.data.split import SplitRow, number_folds
+from aiart_train.evaluation.calibration import apply_rule, cross_fit, fit_decision
+from aiart_train.evaluation.evaluate import targets, wilson_interval
 
 
 def test_the_figures_of_a_small_example_are_those_worked_out_by_hand() -> None:
@@ -15,22 +17,53 @@ def test_the_figures_of_a_small_example_are_those_worked_out_by_hand() -> None:
     rows = [SplitRow(str(n), label, "", n, "test", "", 0) for n, label in enumerate(labels)]
     keras_scores = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.8, 0.2]])
     scores = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.9, 0.1]])
-    figures = verify("LiteRT", rows, keras_scores, scores, DecisionRule(1.0, 0.25, 0.75))
+    decisions = apply_rule(scores, DecisionRule(1.0, 0.25, 0.75))
+    verdicts = weigh_verdicts(rows, decisions, in_sample=False)
+    figures = verify("LiteRT", rows, keras_scores, scores, verdicts)
     assert (figures.n, figures.keras_accuracy, figures.accuracy) == (4, 0.75, 0.5)
     assert figures.agreement == 0.75
     assert figures.mean_drift == pytest.approx(0.1)
     assert figures.largest_drift == pytest.approx(0.2)
-    assert figures.coverage == 0.75
-    assert figures.covered_accuracy == pytest.approx(2 / 3)
-    assert figures.human_called_ai == 0.5
+    assert (verdicts.ai_n, verdicts.human_n, verdicts.in_sample) == (2, 2, 0)
+    assert verdicts.coverage == 0.75
+    assert verdicts.covered_accuracy == pytest.approx(2 / 3)
+    assert (verdicts.covered_accuracy_low, verdicts.covered_accuracy_high) == wilson_interval(2, 3)
+    assert verdicts.human_called_ai == 0.5
+    assert (verdicts.human_called_ai_low, verdicts.human_called_ai_high) == wilson_interval(1, 2)
     assert figures.p_value == 1  # of one picture that only one of both answers rightly
+    assert figures.chance == pytest.approx(1 / 2)  # two of three called ai: 3 of 6 ways are as good
+
+
+def test_verdicts_on_no_picture_have_no_interval() -> None:
+    rows = [SplitRow("0", "ai", "", 0, "test", "", 0)]
+    unsure = apply_rule(np.array([[0.5, 0.5]]), DecisionRule(1.0, 0.25, 0.75))
+    verdicts = weigh_verdicts(rows, unsure, in_sample=False)
+    assert (verdicts.covered_accuracy, verdicts.covered_accuracy_low) == (None, None)
+    assert (verdicts.human_called_ai, verdicts.human_called_ai_high) == (None, None)
+
+
+def test_cross_fitted_verdicts_show_what_a_rule_is_worth_on_other_pictures() -> None:
+    labels = ["ai", "human"] * 30
+    rows = [SplitRow(str(n), label, "", n, "validation", "", 0) for n, label in enumerate(labels)]
+    folds = number_folds(rows)
+    in_sample, cross_fitted = [], []
+    for seed in range(20):
+        p_ai = np.random.default_rng(seed).random(len(rows))  # knows nothing of the classes
+        scores = np.stack([p_ai, 1 - p_ai], axis=1)
+        rule = fit_decision(scores, targets(rows))
+        own = weigh_verdicts(rows, apply_rule(scores, rule), in_sample=True)
+        others = cross_fit(scores, targets(rows), folds, differ=False)
+        in_sample.append(own.human_called_ai)
+        cross_fitted.append(weigh_verdicts(rows, others, in_sample=False).human_called_ai)
+    assert max(in_sample) <= 0.05
+    assert np.mean(cross_fitted) > 0.05
 
 
 def with_right(keras: int, network: int, alike: int, n: int = 200) -> Verification:
     shares = {"keras_accuracy": keras / n, "accuracy": network / n, "agreement": alike / n}
-    rest = {"mean_drift": 0.0, "largest_drift": 0.0, "p_value": 1.0, "coverage": 0.0}
-    verdicts = {"covered_accuracy": None, "human_called_ai": None}
-    return Verification(runtime="LiteRT", n=n, **shares, **rest, **verdicts)
+    rest = {"mean_drift": 0.0, "largest_drift": 0.0, "p_value": 1.0, "chance": 0.0}
+    verdicts = Verdicts(n // 2, n // 2, 0.0, None, None, None, None, None, None, 0)
+    return Verification(runtime="LiteRT", n=n, **shares, **rest, verdicts=verdicts)
 
 
 @pytest.mark.parametrize(

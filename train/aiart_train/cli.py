@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiart_edge import __version__
-from aiart_edge.errors import OutputError, RunFolderError, require_extra
-from aiart_edge.files import PATH, write_atomically
+from aiart_edge.errors import RunFolderError, require_extra
+from aiart_edge.files import PATH, make_folder, write_atomically
 from aiart_edge.program import run, silenced
 from aiart_train.learning.recipes import from_dict
 from aiart_train.options import (
@@ -31,7 +31,7 @@ from aiart_train.options import (
     training_options,
     usage_errors,
 )
-from aiart_train.progress import listener, progress
+from aiart_train.progress import listener, progress, say
 
 if TYPE_CHECKING:
     from aiart_train.data.dataset import Dataset
@@ -189,7 +189,7 @@ def _train(made: NewRun, together: Workers | None) -> None:
         made.partial / SCORES, (*add_scores(validation, validated), *add_scores(test, tested))
     )
     save_report(made.partial, report)
-    click.echo(headline(report), err=True)
+    say(headline(report))
     click.echo(made.folder)
 
 
@@ -290,7 +290,7 @@ def _cross_validate(made: NewRun) -> None:
     report = pooled_report(made.folder.name, f"a network of {card['folds']}", card, rows)
     write_scores(made.partial / SCORES, rows)
     save_report(made.partial, report)
-    click.echo(headline(report), err=True)
+    say(headline(report))
     click.echo(made.folder)
 
 
@@ -399,13 +399,10 @@ def evaluate(
         decisions=decisions,
         robustness=changed,
     )
-    try:
-        out.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(out, f"the report cannot be written ({error.strerror})") from error
+    make_folder(out)
     save_report(out, report)
     write_scores(out / SCORES, add_scores(rows, scores))
-    click.echo(headline(report), err=True)
+    say(headline(report))
     click.echo(out)
 
 
@@ -475,10 +472,7 @@ def audit(
     click.echo(text, nl=False)
     for line in warnings:
         click.echo(f"warning: {line}", err=True)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(out, f"cannot be made ({error.strerror})") from error
+    make_folder(out)
     document = json.dumps({"warnings": warnings, **asdict(found)}, indent=1) + "\n"
     write_atomically(out / "audit.json", document.encode())
     write_atomically(out / "audit.md", text)

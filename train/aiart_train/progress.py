@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from aiart_train.learning.recipes import Recipe
 
 Item = TypeVar("Item")
+
+
+def say(text: str) -> None:
+    """Say a few sentences; on a terminal no word is cut."""
+    if sys.stderr.isatty():
+        text = click.wrap_text(text, shutil.get_terminal_size().columns)
+    click.echo(text, err=True)
 
 
 def listener(recipe: Recipe) -> Listener:

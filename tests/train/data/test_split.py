@@ -20,6 +20,7 @@ from aiart_train.data.split import (
     draw_folds,
     draw_split,
     hold_out,
+    number_folds,
     read_groups,
     read_split,
     rows_of,
@@ -137,6 +138,28 @@ def test_five_sources_of_each_class_are_enough(sizes: list[int]) -> None:
 def test_too_few_sources_are_refused(sizes: list[int], message: str) -> None:
     with pytest.raises(DataError, match=message):
         draw_folds(make_sources(sizes), seed=0, by_source=True)
+
+
+@pytest.mark.parametrize(("ai", "human", "alike", "count"), [(9, 20, 1, 5), (6, 9, 3, 2)])
+def test_folds_of_a_part_cut_no_group_and_are_as_many_as_its_pictures_allow(
+    ai: int, human: int, alike: int, count: int
+) -> None:
+    rows = [
+        SplitRow(str(n), label, "", n // alike, "validation", "", 0)
+        for n, label in enumerate(["ai"] * ai + ["human"] * human)
+    ]
+    numbers = number_folds(rows)
+    assert numbers is not None
+    assert set(numbers) == set(range(count))
+    folds = {(row.group, int(number)) for row, number in zip(rows, numbers, strict=True)}
+    assert len(folds) == len({row.group for row in rows})
+
+
+def test_a_part_with_one_picture_of_a_class_has_no_folds() -> None:
+    rows = [
+        SplitRow(str(n), label, "", n, "train", "", 0) for n, label in enumerate(["ai", "human"])
+    ]
+    assert number_folds(rows) is None
 
 
 def write_groups(path: Path, *lines: str) -> Path:

@@ -218,6 +218,27 @@ def check_split(dataset: Dataset, rows: Sequence[SplitRow]) -> None:
             )
 
 
+def number_folds(rows: Sequence[SplitRow], seed: int = 0) -> NDArray[np.int_] | None:
+    """Cut rows into at most five stratified folds, near-duplicates in one.
+
+    Args:
+        rows: of a split, or of a part of it.
+        seed: the same rows and seed give the same folds. Default 0.
+
+    Returns:
+        int of shape [n], the number of each row's fold; None where a class has not two pictures
+        that do not look alike.
+    """
+    groups = np.array([row.group for row in rows])
+    targets = np.array([LABELS.index(row.label) for row in rows])
+    count = min(FOLDS, *(len(set(groups[targets == label])) for label in range(len(LABELS))))
+    numbers = np.zeros(len(rows), dtype=np.int_)
+    if count > 1:
+        for number, fold in enumerate(_fold(targets, groups, seed, count)):
+            numbers[fold] = number
+    return numbers if numbers.any() else None
+
+
 def rows_of(rows: Sequence[SplitRow], part: str) -> tuple[SplitRow, ...]:
     """Pick the rows of one part.
 

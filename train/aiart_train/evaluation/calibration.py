@@ -83,7 +83,10 @@ def apply_rule(scores: NDArray[np.float64], rule: DecisionRule) -> Decisions:
 
 
 def cross_fit(
-    scores: NDArray[np.float64], targets: NDArray[np.int_], folds: NDArray[np.int_]
+    scores: NDArray[np.float64],
+    targets: NDArray[np.int_],
+    folds: NDArray[np.int_],
+    differ: bool = True,
 ) -> Decisions:
     """Apply to the scores of each fold the rule that is fitted on those of all other folds.
 
@@ -93,6 +96,8 @@ def cross_fit(
         scores: float of shape [n, 2], p(ai) and p(human).
         targets: int of shape [n], positions in `LABELS`.
         folds: int of shape [n], the number of each picture's fold.
+        differ: whether the folds are of different sources or networks, for which each rule is
+            fitted as `fit_decision` does with folds. Default True.
 
     Returns:
         The probabilities and verdicts.
@@ -108,7 +113,8 @@ def cross_fit(
     rules = []
     for number in numbers:
         held_out = folds == number
-        rule = fit_decision(scores[~held_out], targets[~held_out], folds[~held_out])
+        others = folds[~held_out] if differ else None
+        rule = fit_decision(scores[~held_out], targets[~held_out], others)
         decisions = apply_rule(scores[held_out], rule)
         p_ai[held_out], verdicts[held_out] = decisions.p_ai, decisions.verdicts
         rules.append(rule)
