@@ -44,7 +44,9 @@ def usage_error(aiart_train: Command) -> Callable[..., str]:
     return check
 
 
-@pytest.mark.parametrize("command", ["fit", "crossval", "evaluate", "compare", "audit", "fetch"])
+@pytest.mark.parametrize(
+    "command", ["fit", "crossval", "evaluate", "compare", "audit", "fetch", "fetch-weights"]
+)
 def test_help_loads_nothing_heavy(command: str) -> None:
     code = (
         "import json, sys\n"
@@ -56,7 +58,16 @@ def test_help_loads_nothing_heavy(command: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     loaded = set(json.loads(result.stdout.splitlines()[-1]))
-    heavy = {"keras", "tensorflow", "sklearn", "scipy", "matplotlib", "imagehash", "kagglehub"}
+    heavy = {
+        "keras",
+        "tensorflow",
+        "sklearn",
+        "scipy",
+        "matplotlib",
+        "imagehash",
+        "kagglehub",
+        "onnx",
+    }
     assert loaded & heavy == set()
 
 

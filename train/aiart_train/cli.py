@@ -499,6 +499,26 @@ def fetch(folder: Path) -> None:
     click.echo(click.format_filename(folder))
 
 
+@main.command()
+@click.argument("network", type=click.Choice(["clip"]))
+def fetch_weights(network: str) -> None:  # noqa: ARG001  there is one as yet
+    """Fetch the weights of NETWORK that no package of an extra brings; print their file.
+
+    They are kept where Keras keeps those that it fetches: ~/.keras/models, or below KERAS_HOME.
+
+    \b
+    Example:
+      aiart-train fetch-weights clip
+    """
+    require_extra("train", "onnx")
+    _load_keras()
+    from aiart_train.learning.architectures.clip_weights import fetch_clip
+
+    path = fetch_clip()
+    click.echo("licence of the network: MIT, Copyright (c) 2021 OpenAI", err=True)
+    click.echo(click.format_filename(path))
+
+
 def _scan(
     folders: Sequence[Path], ai: str | None, human: str | None, one_source: Sequence[str] = ()
 ) -> Dataset:

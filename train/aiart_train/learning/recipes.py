@@ -15,6 +15,7 @@ ARCHITECTURE_NAMES = (
     "efficientnet_lite1",
     "efficientnet_lite2",
     "mobilenet_v2",
+    *(f"clip_vit_b16_cut{cut}" for cut in range(1, 13)),
 )
 SCHEDULES = ("constant", "cosine")
 BALANCES = ("none", "class", "source")

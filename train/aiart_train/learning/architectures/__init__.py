@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from aiart_edge.image import InputRule
+from aiart_train.learning.architectures.clip import BLOCKS, build_clip
 from aiart_train.learning.architectures.efficientnet_lite import (
     LITE0,
     LITE1,
@@ -26,4 +27,5 @@ ARCHITECTURES: dict[str, Callable[[InputRule, float], Any]] = {
     "efficientnet_lite1": partial(build_efficientnet_lite, LITE1),
     "efficientnet_lite2": partial(build_efficientnet_lite, LITE2),
     "mobilenet_v2": build_mobilenet_v2,
+    **{f"clip_vit_b16_cut{cut}": partial(build_clip, cut) for cut in range(1, BLOCKS + 1)},
 }

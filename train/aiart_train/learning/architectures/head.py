@@ -32,7 +32,21 @@ def add_head(pixels: Any, levels: Sequence[Any], name: str, dropout: float) -> k
         for number, level in enumerate(levels)
     ]
     x = layers.Concatenate(name="levels")(pooled) if len(pooled) > 1 else pooled[0]
-    x = layers.Flatten(name="features")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
+    return add_neuron(pixels, layers.Flatten(name="features")(x), name, dropout)
+
+
+def add_neuron(pixels: Any, features: Any, name: str, dropout: float) -> keras.Model:
+    """Put dropout and one sigmoid neuron on features.
+
+    Args:
+        pixels: the network's input.
+        features: a Keras tensor of shape [n, features].
+        name: of the whole network.
+        dropout: rate, 0 to 1.
+
+    Returns:
+        An uncompiled model whose last layer is called `p_human`.
+    """
+    x = layers.Dropout(dropout, name="dropout")(features)
     x = layers.Dense(1, activation="sigmoid", name="p_human")(x)
     return keras.Model(pixels, x, name=name)
