@@ -44,6 +44,12 @@ def commands_of(document: Path) -> Iterator[list[str]]:
             yield [Path(name).name, *rest[: min(ends, default=None)]]
 
 
+def anchors_of(document: Path) -> set[str]:
+    """What a link may name of a document: its headings, as GitHub writes them."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_ci_runs_the_readmes_test_line_and_the_emulated_raspberry_pis() -> None:
     script = (REPOSITORY / ".ci" / "run").read_text().splitlines()
     commands = [line for line in script if line and not line.startswith(("#", "set ", "cd "))]
@@ -110,5 +116,8 @@ def test_the_costs_on_a_raspberry_pi_are_those_that_were_recorded() -> None:
 
 @every_document
 def test_every_link_between_the_documents_leads_somewhere(document: Path) -> None:
-    for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
-        assert (document.parent / link).exists(), link
+    for link in re.findall(r"\]\(([^):]+)\)", document.read_text()):
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors_of(target), link
