@@ -44,6 +44,7 @@ from aiart_train.evaluation.scores import SCORES, ScoredRow, read_scores, scores
 from aiart_train.report.document import Table, table_to_markdown
 from aiart_train.report.run import METRICS, Report
 from aiart_train.run_folder import CARD, read_card
+from benchmarks.media import by_medium, by_year, read_media
 from benchmarks.report import put_into
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "model-card.md"
@@ -297,6 +298,7 @@ def main(
         **{f"{name}, sources left out": other for name, other, _ in baseline},
         **dict(beside),
     }
+    report, media = pooled_report("", "", card, scored), read_media()
     files = {"this model": EMBEDDED_MODEL, **{name: file for name, _, file in baseline}}
     tables = (
         facts(read_model_file(EMBEDDED_MODEL)),
@@ -307,11 +309,9 @@ def main(
             }
         ),
         changes({name: _sweep(path, folder, tested) for name, path in files.items()}),
-        sources(
-            pooled_report("", "", card, scored),
-            _origins(folder),
-            baselines,
-        ),
+        by_medium(report, media),
+        by_year(report, media),
+        sources(report, _origins(folder), baselines),
     )
     text = put_into(
         DOCUMENT.read_text(encoding="utf-8"),
