@@ -30,17 +30,22 @@ _MEASURED_ON = {
 # By how they end: in words, and as the hub calls what is a result of the network.
 _FIGURES = {
     "n": ("pictures", None),
+    "ai_n": ("of AI art", None),
+    "human_n": ("of human art", None),
     "accuracy": ("right, of all", "accuracy"),
     "auc": ("AUC", "roc_auc"),
     "coverage": ("get a verdict", "coverage"),
     "covered_accuracy": ("verdicts that are right", "covered_accuracy"),
     "human_called_ai": ("human art called ai", "human_called_ai"),
+    "in_sample": ("verdicts in sample, which flatters: 1 for yes", None),
     "keras_accuracy": ("right, of all, by the Keras model", None),
+    "chance": ("p of its being no better than chance", None),
     "agreement": ("answered as by the Keras model", None),
     "mean_drift": ("mean difference of p(ai) to it", None),
     "largest_drift": ("largest difference of p(ai) to it", None),
     "p_value": ("p of McNemar's test between them", None),
 }
+_OF_VERDICTS = {"coverage", "covered_accuracy", "human_called_ai"}
 _DIGITS = 4
 
 
@@ -60,39 +65,45 @@ def model_card(model: ModelFile, licence: str = UNKNOWN) -> str:
 
 def _head(description: ModelDescription, licence: str) -> dict[str, Any]:
     """Name the strictest of the measurements alone: the hub shows no words of caution."""
-    measured = _measured(description.metrics)
+    strictest = list(_measured(description.metrics).items())[:1]
     data = str(description.origin.get("data_sha256", UNKNOWN))[:12]
-    results = [
-        {
-            "task": {"type": _TASK},
-            "dataset": {
-                "type": "imagefolder",
-                "name": f"{_MEASURED_ON[part]}, data {data}",
-                "split": part,
-            },
-            "metrics": [
-                {"type": metric, "value": round(figures[name], _DIGITS), "name": words}
-                for name, (words, metric) in _FIGURES.items()
-                if metric and name in figures
-            ],
-        }
-        for part, figures in list(measured.items())[:1]
-    ]
     return {
         "license": licence,
         "library_name": "tflite",
         "pipeline_tag": _TASK,
         "tags": ["aiart", "ai-generated-image-detection", "edge", description.precision],
-        "model-index": [{"name": _title(description), "results": results}],
+        "model-index": [
+            {
+                "name": _title(description),
+                "results": [_result(part, figures, data) for part, figures in strictest],
+            }
+        ],
+    }
+
+
+def _result(part: str, figures: Mapping[str, float], data: str) -> dict[str, Any]:
+    left_out = _OF_VERDICTS if figures.get("in_sample") else ()
+    return {
+        "task": {"type": _TASK},
+        "dataset": {
+            "type": "imagefolder",
+            "name": f"{_MEASURED_ON[part]}, data {data}",
+            "split": part,
+        },
+        "metrics": [
+            {"type": metric, "value": round(figures[name], _DIGITS), "name": words}
+            for name, (words, metric) in _FIGURES.items()
+            if metric and name in figures and name not in left_out
+        ],
     }
 
 
 def _measured(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """Sort a file's figures by what they were measured on."""
-    parts = {
-        part: {name: metrics[f"{part}_{name}"] for name in _FIGURES if f"{part}_{name}" in metrics}
-        for part in _MEASURED_ON
-    }
+    parts: dict[str, dict[str, float]] = {part: {} for part in _MEASURED_ON}
+    for key, value in metrics.items():
+        part, _, name = key.partition("_")
+        parts.get(part, {})[name] = value
     return {part: figures for part, figures in parts.items() if figures}
 
 
@@ -136,7 +147,7 @@ def _facts(title: str, facts: Mapping[str, str]) -> Section:
 
 def _results(measured: Mapping[str, Mapping[str, float]]) -> Section:
     rows = tuple(
-        (words, *(_figure(figures.get(name)) for figures in measured.values()))
+        (words, *(_figure(figures, name) for figures in measured.values()))
         for name, (words, _) in _FIGURES.items()
         if any(name in figures for figures in measured.values())
     )
@@ -144,8 +155,14 @@ def _results(measured: Mapping[str, Mapping[str, float]]) -> Section:
     return Section("What was measured", tables=(Table(head, rows),))
 
 
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{round(value, _DIGITS):,}"
+def _figure(figures: Mapping[str, float], name: str) -> str:
+    """Write a figure, with its 95% interval where the file has it."""
+    if name not in figures:
+        return "-"
+    value, low, high = (
+        f"{round(figures.get(key, 0), _DIGITS):,}" for key in (name, f"{name}_low", f"{name}_high")
+    )
+    return f"{value} ({low} to {high})" if f"{name}_low" in figures else value
 
 
 def _unsaid(licence: str) -> tuple[str, ...]:
