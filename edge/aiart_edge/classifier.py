@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from aiart_edge.image import Source
 
+_DIGITS = 12  # of a SHA-256, that tell networks apart
+
 
 @dataclass(frozen=True)
 class Classification:
@@ -52,11 +54,24 @@ class Classifier(AbstractContextManager["Classifier"]):
     Args:
         open_network: gives a network, which takes raw pixels and gives two scores.
         description: the input rule and the decision rule that belong to it.
+        sha256: of the network, in hex. Default: not known.
     """
 
-    def __init__(self, open_network: Opener, description: ModelDescription) -> None:
+    def __init__(
+        self, open_network: Opener, description: ModelDescription, sha256: str = ""
+    ) -> None:
         self._pool = Pool(open_network)
         self.description = description
+        self._sha256 = sha256
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What tells one network from another in a record: its name, version and SHA-256."""
+        return {
+            "model": self.description.name,
+            "model_version": self.description.origin.get("aiart", ""),
+            "model_sha256": self._sha256[:_DIGITS],
+        }
 
     @classmethod
     def load(

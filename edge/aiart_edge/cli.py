@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import hashlib
 import itertools
 import json
 import os
@@ -14,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -33,6 +32,8 @@ _A_FEW = 3  # pictures that need no progress bar
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
 
+_LARGEST_LIST = 256 << 20  # bytes
+
 _SHARE = click.FloatRange(0, 1)
 
 
@@ -50,6 +51,19 @@ def _read_size(
     if min(size) < 1:
         raise click.BadParameter(f"{value!r} is neither a side in pixels, 224, nor HEIGHTxWIDTH")
     return size
+
+
+def _form(*names: str, help: str) -> Callable[[Callable[..., None]], Callable[..., None]]:  # noqa: A002
+    """Make an option that chooses the form of the output, of which there can be one."""
+    form = names[-1].removeprefix("--")
+
+    def choose(ctx: click.Context, _option: click.Parameter, chosen: bool) -> None:
+        if chosen and (other := ctx.params.setdefault("form", form)) != form:
+            raise click.UsageError(f"--{other} and --{form} exclude each other")
+
+    return click.option(
+        *names, f"as_{form}", is_flag=True, expose_value=False, callback=choose, help=help
+    )
 
 
 _MODEL = click.option(
@@ -138,12 +152,9 @@ def _input_options(command: Callable[..., None]) -> Callable[..., None]:
                 metavar="LIST",
                 help="Also the pictures in this file, one a line, or as find -print0 writes them.",
             ),
-            click.option("--text", "form", flag_value="text", default=True, hidden=True),
-            click.option("--json", "form", flag_value="json", help="One JSON array."),
-            click.option(
-                "--jsonl", "form", flag_value="jsonl", help="A JSON object a line, as they come."
-            ),
-            click.option("--csv", "form", flag_value="csv", help="A table with a line of names."),
+            _form("--json", help="One JSON array."),
+            _form("--jsonl", help="A JSON object a line, as they come."),
+            _form("--csv", help="A table with a line of names."),
         ]
     ):
         command = option(command)
@@ -156,7 +167,7 @@ def _find(paths: tuple[str, ...], recursive: bool, from_file: Any) -> list[Input
 
     if not paths and from_file is None:
         raise click.UsageError("name a picture, a folder, or a list with --from-file")
-    names = [*paths, *(read_list(from_file.read()) if from_file else ())]
+    names = [*paths, *(read_list(_read_all(from_file)) if from_file else ())]
     return list(find_inputs(names, recursive=recursive))
 
 
@@ -192,16 +203,27 @@ class _Tally:
             raise click.exceptions.Exit(SOME_INPUTS_FAILED if self._done else 1)
 
 
-def _let_names_pass(form: str) -> None:
-    """Let a file name that is not UTF-8 leave as it came; but for CSV it is escaped or replaced."""
-    sys.stdout.reconfigure(errors="surrogateescape" if form == "csv" else "replace")  # type: ignore[union-attr]
+def _print(texts: Iterable[str], form: str) -> None:
+    """Print the pieces of a form; a name in a table or list leaves as it came, byte for byte.
+
+    Not so on a terminal, to which no name shall send orders.
+    """
+    with_names = form in {"csv", "paths"}
+    sys.stdout.reconfigure(errors="surrogateescape" if with_names else "replace")  # type: ignore[union-attr]
+    on_terminal = sys.stdout.isatty()
+    for text in texts:
+        safe = f"{printable(text)}\n" if with_names and on_terminal else text
+        click.echo(safe, nl=False, color=with_names or None)
 
 
 @main.command(epilog=_EXIT_CODES)
 @_input_options
-@click.option("-q", "--quiet", "form", flag_value="quiet", help="The verdict alone, a line each.")
+@_form("-q", "--quiet", help="The verdict alone, a line each.")
+@_form("--paths", help="The name alone of each picture that was read, a line each.")
+@click.option("-0", "--null", is_flag=True, help="End names with a zero byte, for xargs -0.")
 @click.option("--sort", type=click.Choice(["p_ai"]), help="The highest first.")
 @click.option("--only", type=click.Choice(["ai", "human", "unsure"]), help="Leave out the others.")
+@click.option("--hash", "hashed", is_flag=True, help="Add the SHA-256 of each file.")
 @click.option(
     "--jobs",
     type=click.IntRange(1),
@@ -212,10 +234,12 @@ def classify(
     paths: tuple[str, ...],
     recursive: bool,
     from_file: Any,
-    form: str,
+    null: bool,
     sort: str | None,
     only: str | None,
+    hashed: bool,
     jobs: int | None,
+    form: str = "text",
     **options: Any,
 ) -> None:
     """Say of each picture whether it is ai, human or unsure, and the probability of ai.
@@ -226,41 +250,62 @@ def classify(
     Examples:
       aiart-edge classify picture.jpg
       aiart-edge classify --recursive --only ai --sort p_ai pictures/
+      aiart-edge classify --only ai --paths -0 pictures/ | xargs -0 ls -l
       find . -name '*.png' -print0 | aiart-edge classify --jsonl --from-file -
     """
     from aiart_edge.output import FORMATS, Record, select
 
+    if null and form != "paths":
+        raise click.UsageError("--null goes with --paths")
     inputs = _find(paths, recursive, from_file)
     tally = _Tally()
 
     def reported() -> Iterator[Record]:
         with _progress(inputs) as passing:
-            for found, outcome in _outcomes(classifier, passing, jobs if len(inputs) > 1 else 1):
+            at_once = jobs if len(inputs) > 1 else 1
+            for found, outcome in _outcomes(classifier, passing, at_once, hashed):
                 tally.count(outcome)
-                yield Record(found.path, classifier.description.name, outcome)
+                yield Record(found.path, classifier.identity, outcome, found.sha256)
 
-    _let_names_pass(form)
     with silenced(python_speaks=True), _load(**options) as classifier:
-        for text in FORMATS[form](select(reported(), only, by_p_ai=sort == "p_ai")):
-            click.echo(text, nl=False)
+        chosen = select(reported(), only, by_p_ai=sort == "p_ai")
+        _print(FORMATS["paths0" if null else form](chosen), form)
     tally.conclude()
 
 
+def _read_all(listed: BinaryIO) -> bytes:
+    try:
+        content = listed.read(_LARGEST_LIST + 1)
+    except OSError as error:
+        raise click.UsageError(f"the list cannot be read ({error.strerror})") from error
+    if len(content) > _LARGEST_LIST:
+        raise click.UsageError(f"the list does not end within {_LARGEST_LIST >> 20} MB")
+    return content
+
+
 def _outcomes(
-    classifier: Classifier, inputs: Iterable[Input], jobs: int | None
+    classifier: Classifier, inputs: Iterable[Input], jobs: int | None, hashed: bool
 ) -> Iterator[tuple[Input, Classification | PictureError | LeftOut]]:
     """Classify what can be."""
-    from aiart_edge.inputs import STANDARD_INPUT, examine
+    from aiart_edge.inputs import examine
 
-    inputs, ahead = itertools.tee(map(examine, inputs))
-    sources = (
-        sys.stdin.buffer if found.path == STANDARD_INPUT else found.path
-        for found in ahead
-        if not found.outcome
-    )
+    inputs, ahead = itertools.tee(examine(found, hashed=hashed) for found in inputs)
+    sources = (_source(found) for found in ahead if not found.outcome)
     outcomes = classifier.classify_many(sources, jobs=jobs)
     for found in inputs:
-        yield found, found.outcome or next(outcomes)
+        outcome = found.outcome or next(outcomes)
+        if isinstance(outcome, PictureError):  # who reads bytes does not know their name
+            outcome = PictureError(found.path, outcome.problem)
+        yield found, outcome
+
+
+def _source(found: Input) -> str | bytes | BinaryIO:
+    """Give what a picture is read from."""
+    from aiart_edge.inputs import STANDARD_INPUT
+
+    if found.content is not None:
+        return found.content
+    return sys.stdin.buffer if found.path == STANDARD_INPUT else found.path
 
 
 def _progress(inputs: list[Input]) -> AbstractContextManager[Iterable[Input]]:
@@ -312,7 +357,11 @@ def _load(
     help="With the texts that stand in the files: prompts, names. They are private.",
 )
 def origin(
-    paths: tuple[str, ...], recursive: bool, from_file: Any, form: str, show_metadata: bool
+    paths: tuple[str, ...],
+    recursive: bool,
+    from_file: Any,
+    show_metadata: bool,
+    form: str = "text",
 ) -> None:
     """Say what each file says of itself: made with AI, taken with a camera, or nothing.
 
@@ -335,15 +384,13 @@ def origin(
                 tally.count(outcome)
                 yield OriginRecord(found.path, outcome, show_metadata)
 
-    _let_names_pass(form)
-    for text in ORIGIN_FORMATS[form](reported()):
-        click.echo(text, nl=False)
+    _print(ORIGIN_FORMATS[form](reported()), form)
     tally.conclude()
 
 
 def _origins(inputs: Iterable[Input]) -> Iterator[tuple[Input, Origin | PictureError | LeftOut]]:
     """Read what files say of themselves, also those that the edge cannot decode."""
-    from aiart_edge.inputs import STANDARD_INPUT, LeftOut, examine
+    from aiart_edge.inputs import LeftOut, examine
     from aiart_edge.origin import read
 
     for found in map(examine, inputs):
@@ -351,9 +398,8 @@ def _origins(inputs: Iterable[Input]) -> Iterator[tuple[Input, Origin | PictureE
         if unread and not (isinstance(unread, LeftOut) and unread.is_picture):
             yield found, unread
             continue
-        source = sys.stdin.buffer if found.path == STANDARD_INPUT else found.path
         try:
-            yield found, read(source)
+            yield found, read(_source(found))
         except PictureError as error:
             yield found, error
 
@@ -364,12 +410,21 @@ def _origins(inputs: Iterable[Input]) -> Iterator[tuple[Input, Origin | PictureE
 def info(model: Path, as_json: bool) -> None:
     """Show what MODEL says of itself, or the embedded model."""
     from aiart_edge.model_file import read_model_file
+    from aiart_edge.output import as_description
 
     file = read_model_file(model)
-    network = {"bytes": len(file.network), "sha256": hashlib.sha256(file.network).hexdigest()}
-    _print_document(
-        {"path": str(file.path), **asdict(file.description), "network": network}, as_json
-    )
+    network = {"bytes": len(file.network), "sha256": file.sha256}
+    document = {"path": str(file.path), **asdict(file.description), "network": network}
+    text = json.dumps(document, indent=1) + "\n" if as_json else as_description(document)
+    click.echo(text, nl=False)
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON Schema of a record, as classify and watch write it."""
+    from aiart_edge.files import RECORD_SCHEMA
+
+    click.echo(RECORD_SCHEMA.read_text(), nl=False)
 
 
 @main.command()

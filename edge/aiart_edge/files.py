@@ -10,6 +10,7 @@ import click
 from aiart_edge.errors import OutputError
 
 EMBEDDED_MODEL = Path(__file__).parent / "models" / "aiart-int8.tflite"
+RECORD_SCHEMA = Path(__file__).parent / "record.schema.json"
 
 # A command opens its files itself: it says what is wrong with one, and goes on with the others.
 PATH = click.Path(readable=False, path_type=Path)
@@ -29,6 +30,27 @@ def make_folder(folder: Path) -> None:
     except (OSError, ValueError) as error:  # ValueError: a null byte in its name
         why = getattr(error, "strerror", None) or error
         raise OutputError(folder, f"the folder cannot be made ({why})") from error
+
+
+def hash_file(path: Path | str) -> str:
+    """Hash a file.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        Its SHA-256, in hex; nothing where it is no plain file or cannot be read, which whoever
+        opens it next will say.
+    """
+    import hashlib  # noqa: PLC0415  not for a command's help
+
+    if not os.path.isfile(path):  # noqa: PTH113  it never raises
+        return ""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
+import hashlib
 import importlib.util
 import os
 import re
+import select
+import stat
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from aiart_edge.errors import PictureError
+from aiart_edge.files import hash_file
 
 STANDARD_INPUT = "-"
+
+PATIENCE = 10  # seconds that a pipe may say nothing
+LARGEST_PIPE = 128 << 20  # bytes
 
 HEAD = 512  # bytes at the start of a file, which tell its format
 
@@ -142,11 +152,15 @@ class Input:
         path: as it was named, or found; `-` is standard input.
         named: by the user, and not found in a folder. Default true.
         outcome: why it cannot be read, or need not be. Default: as far as is known it can.
+        content: what stands in it, where it can be read only once. Default: not read yet.
+        sha256: of the content, in hex. Default: it was not asked for.
     """
 
     path: str
     named: bool = True
     outcome: PictureError | LeftOut | None = None
+    content: bytes | None = None
+    sha256: str = ""
 
 
 def find_inputs(names: Iterable[str], *, recursive: bool) -> Iterator[Input]:
@@ -177,28 +191,51 @@ def read_list(content: bytes) -> list[str]:
     """Read a list of file names.
 
     Args:
-        content: one name a line, or each ended by a zero byte, as `find -print0` writes them.
+        content: one name a line, or each ended by a zero byte, as `find -print0` writes them; also
+            as Windows writes lines, in UTF-8 or UTF-16.
 
     Returns:
         The names, without empty ones.
     """
-    separator = b"\0" if b"\0" in content else b"\n"
-    return [os.fsdecode(line) for line in content.split(separator) if line]
+    content = _from_utf_16(content).removeprefix(codecs.BOM_UTF8)
+    if b"\0" in content:
+        names = content.split(b"\0")
+    else:
+        names = content.replace(b"\r\n", b"\n").split(b"\n")
+    return [os.fsdecode(name) for name in names if name]
 
 
-def examine(found: Input) -> Input:
-    """Look at what was found in a folder, whether it need be read.
+def _from_utf_16(content: bytes) -> bytes:
+    """Give a list that a PowerShell wrote in UTF-8, and any other as it is."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        with suppress(UnicodeDecodeError):
+            return content.decode("utf-16").encode()
+    return content
+
+
+def examine(found: Input, *, hashed: bool = False) -> Input:
+    """Look at a file before it is read.
 
     Args:
         found: a file.
+        hashed: hash it. Default false.
 
     Returns:
-        The same, with the outcome `LeftOut` where it is no picture, or of a format that cannot be
-        read; what the user named is taken for a picture.
+        The same, with the outcome `LeftOut` where it was found in a folder and is no picture, or of
+        a format that cannot be read; with its content where it is a pipe; with its hash.
     """
-    if found.named or found.outcome:
+    if found.outcome:
         return found
-    return replace(found, outcome=look_at(found.path))
+    if found.path == STANDARD_INPUT:
+        return _hash(replace(found, content=sys.stdin.buffer.read())) if hashed else found
+    if not found.named:
+        found = replace(found, outcome=look_at(found.path))
+    elif not os.path.isfile(found.path) and os.path.exists(found.path):  # noqa: PTH110, PTH113
+        try:
+            found = replace(found, content=_read_pipe(found.path))
+        except PictureError as error:
+            return replace(found, outcome=error)
+    return _hash(found) if hashed and not found.outcome else found
 
 
 def look_at(path: str) -> LeftOut | None:
@@ -241,6 +278,37 @@ def find_format(name: str, start: bytes) -> Format | None:
         if form.start and re.match(form.start, start, re.DOTALL):
             return _RAW if form is _TIFF and by_name is _RAW else form
     return by_name
+
+
+def _hash(found: Input) -> Input:
+    if found.content is None:
+        return replace(found, sha256=hash_file(found.path))
+    return replace(found, sha256=hashlib.sha256(found.content).hexdigest())
+
+
+def _read_pipe(path: str) -> bytes:
+    """Read a pipe to its end, and wait for a while, but not for ever, until something comes."""
+    try:
+        if not stat.S_ISFIFO(os.stat(path).st_mode):  # noqa: PTH116
+            raise PictureError(path, "is no file, but a device or a socket")
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as error:
+        raise PictureError(path, f"cannot be read ({error.strerror})") from error
+    content = b""
+    with open(handle, "rb", buffering=0) as pipe:  # noqa: PTH123
+        poll = select.poll()
+        poll.register(pipe, select.POLLIN)
+        while len(content) <= LARGEST_PIPE:
+            part = pipe.read(1 << 20)  # nothing where nobody writes, None where nothing came yet
+            if part:
+                content += part
+            elif part is not None and content:
+                return content
+            elif not (events := poll.poll(1000 * PATIENCE)):
+                raise PictureError(path, f"is a pipe, and nothing came for {PATIENCE} seconds")
+            elif not events[0][1] & select.POLLIN:
+                return content
+    raise PictureError(path, f"cannot be read (it does not end within {LARGEST_PIPE >> 20} MB)")
 
 
 def _suffix(name: str) -> str:

@@ -67,11 +67,13 @@ class ModelFile:
         path: where it lies.
         network: the TFLite flatbuffer, without the archive behind it.
         description: what the file says of itself.
+        sha256: of the network, in hex.
     """
 
     path: Path
     network: bytes
     description: ModelDescription
+    sha256: str
 
 
 def write_model_file(path: Path, network: bytes, description: ModelDescription) -> None:
@@ -143,7 +145,7 @@ def read_model_file(path: Path) -> ModelFile:
         raise ModelFileError(
             path, "the model was altered or damaged (its SHA-256 differs): get a fresh copy"
         )
-    return ModelFile(path, network, description)
+    return ModelFile(path, network, description, expected)
 
 
 def _read_document(path: Path, content: bytes) -> dict[str, Any]:

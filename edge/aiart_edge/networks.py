@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from aiart_edge.decision import LABELS, DecisionRule
 from aiart_edge.errors import ModelFileError
+from aiart_edge.files import hash_file
 from aiart_edge.image import InputRule
 from aiart_edge.model_file import ModelDescription, read_model_file
 from aiart_edge.runtime import Scorer, load_network
@@ -23,7 +24,7 @@ Opener = Callable[[], Scorer]
 
 def find_own(
     path: Path, *, threads: int, runtime: str, band: tuple[float, float] | None
-) -> tuple[Opener, ModelDescription]:
+) -> tuple[Opener, ModelDescription, str]:
     """Read a model file.
 
     Args:
@@ -33,7 +34,7 @@ def find_own(
         band: likewise.
 
     Returns:
-        What opens its network, and what the file says of it.
+        What opens its network, what the file says of it, and the network's SHA-256.
 
     Raises:
         ModelFileError: the file is missing, broken, altered or not one of ours.
@@ -52,7 +53,7 @@ def find_own(
             problem = f"the runtime refuses the model ({error})"
             raise ModelFileError(model.path, problem) from error
 
-    return open_network, description
+    return open_network, description, model.sha256
 
 
 def find_foreign(
@@ -63,7 +64,7 @@ def find_foreign(
     threads: int,
     runtime: str,
     band: tuple[float, float],
-) -> tuple[Opener, ModelDescription]:
+) -> tuple[Opener, ModelDescription, str]:
     """Make up what a .tflite file from elsewhere does not say of itself.
 
     Args:
@@ -75,7 +76,7 @@ def find_foreign(
         band: likewise.
 
     Returns:
-        What opens its network in a process of its own, and what is to be known of it.
+        What opens its network in a process of its own, what is to be known of it, and its SHA-256.
 
     Raises:
         ValueError: impossible labels, size or band.
@@ -91,7 +92,7 @@ def find_foreign(
         reverse = labels != LABELS
         return IsolatedNetwork(path, rule, reverse, threads=threads, runtime=runtime)
 
-    return open_network, ModelDescription(path.name, "unknown", rule, decision)
+    return open_network, ModelDescription(path.name, "unknown", rule, decision), hash_file(path)
 
 
 class Pool:

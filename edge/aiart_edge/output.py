@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 
 FOOTER = "A verdict is a signal, not proof."
 
-_FIELDS = ("path", "verdict", "p_ai", "label", "model", "reason", "left_out", "error")
+SCHEMA = 1  # of the records (record.schema.json); it rises where a reader of old ones would fail
+
+_FIELDS = (
+    *("path", "verdict", "p_ai", "label", "model", "reason", "left_out", "error"),
+    *("sha256", "model_version", "model_sha256"),
+)
 _ORIGIN_FIELDS = ("path", "origin_says", "origin_by", "origin_certainty", "left_out", "error")
 _COLOURS = {"ai": "red", "human": "green", "unsure": "yellow"}
 _BAR = 10  # characters
@@ -34,13 +40,15 @@ class Record:
 
     Args:
         path: as the user named it.
-        model: the name of the model.
+        network: what names the network, `Classifier.identity`.
         outcome: its classification, or why there is none.
+        sha256: of the file, in hex. Default: it was not asked for.
     """
 
     path: str
-    model: str
+    network: Mapping[str, str]
     outcome: Classification | PictureError | LeftOut
+    sha256: str = ""
 
     @property
     def classification(self) -> Classification | None:
@@ -51,15 +59,21 @@ class Record:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what machines read: either the verdict, `error` or `left_out`."""
+        fields = {"path": self.path, **self._outcome(), "sha256": self.sha256, **self.network}
+        return {name: fields[name] for name in _FIELDS if fields.get(name) not in {None, ""}}
+
+    def as_json(self) -> str:
+        """Return the same as one line of JSON, with the version of the schema."""
+        return json.dumps({"schema": SCHEMA, **self.as_dict()})
+
+    def _outcome(self) -> dict[str, Any]:
         from aiart_edge.inputs import LeftOut  # noqa: PLC0415
 
-        fields: dict[str, Any] = {"path": self.path, "model": self.model}
         if isinstance(self.outcome, PictureError):
-            return {**fields, "error": self.outcome.problem}
+            return {"error": self.outcome.problem}
         if isinstance(self.outcome, LeftOut):
-            return {"path": self.path, "left_out": self.outcome.kind}
-        fields |= {**asdict(self.outcome), "p_ai": round(self.outcome.p_ai, 4)}
-        return {name: fields[name] for name in _FIELDS if fields.get(name) is not None}
+            return {"left_out": self.outcome.kind}
+        return {**asdict(self.outcome), "p_ai": round(self.outcome.p_ai, 4)}
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,10 @@ class OriginRecord:
             return {"path": self.path, "error": self.outcome.problem}
         return {"path": self.path, "left_out": getattr(self.outcome, "kind", "")}
 
+    def as_json(self) -> str:
+        """Return the same as one line of JSON, with the version of the schema."""
+        return json.dumps({"schema": SCHEMA, **self.as_dict()})
+
     def as_row(self) -> dict[str, Any]:
         """Return what a table holds."""
         fields = self.as_dict()
@@ -104,11 +122,12 @@ def as_text(records: Iterable[Record]) -> Iterator[str]:
     for record in records:
         if not (result := record.classification):
             continue
-        filled = round(result.p_ai * _BAR)
+        number = f"{result.p_ai:.2f}"
+        filled = (int(number.replace(".", "")) + 5) * _BAR // 100  # from what is printed beside it
         verdict = click.style(f"{result.verdict:6}", _COLOURS[result.verdict])
         bar = "#" * filled + "." * (_BAR - filled)
         reason = f"  ({result.reason})" if result.reason else ""
-        line = f"{verdict}  p(ai) {result.p_ai:.2f} [{bar}]  {printable(record.path)}{reason}\n"
+        line = f"{verdict}  p(ai) {number} [{bar}]  {printable(record.path)}{reason}\n"
         yield line
     if line:
         yield f"{FOOTER}\n"
@@ -135,7 +154,7 @@ def as_json(records: Iterable[Record | OriginRecord]) -> Iterator[str]:
     """Give one JSON array, a record a line."""
     before = "["
     for record in records:
-        yield f"{before}\n{json.dumps(record.as_dict())}"
+        yield f"{before}\n{record.as_json()}"
         before = ","
     yield "[]\n" if before == "[" else "\n]\n"
 
@@ -143,7 +162,7 @@ def as_json(records: Iterable[Record | OriginRecord]) -> Iterator[str]:
 def as_json_lines(records: Iterable[Record | OriginRecord]) -> Iterator[str]:
     """Give a JSON object a line."""
     for record in records:
-        yield json.dumps(record.as_dict()) + "\n"
+        yield record.as_json() + "\n"
 
 
 def as_csv(records: Iterable[Record]) -> Iterator[str]:
@@ -157,17 +176,25 @@ def origins_as_csv(records: Iterable[OriginRecord]) -> Iterator[str]:
 
 
 def _as_csv(fields: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Write a table in which a spreadsheet finds no formula, wherever it splits a line."""
     import csv  # noqa: PLC0415  the other formats shall not wait for it
 
     line = io.StringIO()
-    writer = csv.DictWriter(line, fields, lineterminator="\n")
+    writer = csv.DictWriter(line, fields, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writeheader()
     yield line.getvalue()
     for row in rows:
         line.seek(0)
         line.truncate()
-        writer.writerow(row)
+        writer.writerow({name: _without_formula(name, value) for name, value in row.items()})
         yield line.getvalue()
+
+
+def _without_formula(name: str, value: Any) -> Any:
+    """Keep a spreadsheet from taking a text for a formula, as it does after = + - @ and tabs."""
+    if not isinstance(value, str) or value[:1].isalnum() or value[:1] in "/._" or value == "-":
+        return value
+    return f"./{value}" if name == "path" else f"'{value}"  # ./ leaves a path what it is
 
 
 def as_verdicts(records: Iterable[Record]) -> Iterator[str]:
@@ -175,6 +202,13 @@ def as_verdicts(records: Iterable[Record]) -> Iterator[str]:
     for record in records:
         if record.classification:
             yield f"{record.classification.verdict}\n"
+
+
+def as_paths(records: Iterable[Record], end: str = "\n") -> Iterator[str]:
+    """Give the name alone of each picture that was read."""
+    for record in records:
+        if record.classification:
+            yield f"{record.path}{end}"
 
 
 def select(records: Iterable[Record], only: str | None, by_p_ai: bool) -> Iterable[Record]:
@@ -201,6 +235,8 @@ FORMATS: dict[str, Callable[[Iterable[Record]], Iterator[str]]] = {
     "jsonl": as_json_lines,
     "csv": as_csv,
     "quiet": as_verdicts,
+    "paths": as_paths,
+    "paths0": partial(as_paths, end="\0"),
 }
 
 ORIGIN_FORMATS: dict[str, Callable[[Iterable[OriginRecord]], Iterator[str]]] = {
@@ -250,6 +286,58 @@ def as_table(document: Mapping[str, Any]) -> str:
     rows = list(_flatten(document))
     width = max(len(name) for name, _ in rows)
     return "".join(f"{name:{width}}  {value}\n" for name, value in rows)
+
+
+# How a person would name the figures that aiart-convert measures.
+_FIGURES = {
+    "n": "pictures",
+    "accuracy": "right answers",
+    "keras_accuracy": "right answers of the Keras model",
+    "agreement": "answers as the Keras model's",
+    "mean_drift": "p(ai) beside the Keras model's, on average",
+    "largest_drift": "p(ai) beside the Keras model's, at most",
+    "p_value": "p of as many differing answers by chance",
+    "auc": "AUC",
+    "coverage": "get a verdict",
+    "covered_accuracy": "of these right",
+    "human_called_ai": "human art called ai",
+}
+_SHARES = {"accuracy", "agreement", "coverage", "ai"}  # what their names end in
+
+
+def as_description(document: Mapping[str, Any]) -> str:
+    """Say what stands in a model file to a person: rounded, in plain words.
+
+    Args:
+        document: `ModelDescription` as a dictionary, with `path`, and with `bytes` and `sha256` of
+            the `network`.
+
+    Returns:
+        Lines, each ended.
+    """
+    rule, network, wanted = document["decision"], document["network"], document["input"]
+    band = f"ai from p(ai) {rule['high']:.2f} on, human up to {rule['low']:.2f}"
+    table = {
+        "model": f"{document['name']}, {document['precision']}",
+        "file": document["path"],
+        "network": f"{network['bytes'] / 1e6:.2f} MB, SHA-256 {network['sha256']}",
+        "takes": f"{wanted['height']} x {wanted['width']} pixels, whatever the picture's shape",
+        "says": band + (", unsure between" if rule["low"] < rule["high"] else ""),
+        "temperature": f"{rule['temperature']:.2f}",
+    }
+    for name, value in document["metrics"].items():
+        part, _, figure = name.partition("_")
+        table[f"{part}: {_FIGURES.get(figure, figure.replace('_', ' '))}"] = _round(figure, value)
+    for name, value in document["origin"].items():
+        if value:
+            table[f"origin: {name.replace('_', ' ')}"] = value
+    return as_table(table)
+
+
+def _round(figure: str, value: Any) -> str:
+    if isinstance(value, float) and figure.rpartition("_")[2] in _SHARES:
+        return f"{value:.1%}"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def _flatten(document: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

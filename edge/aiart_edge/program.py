@@ -26,6 +26,7 @@ def run(command: click.Command) -> None:
     Args:
         command: of a room.
     """
+    _fill_closed_streams()
     try:
         sys.exit(command.main(standalone_mode=False))
     except click.ClickException as error:
@@ -43,6 +44,18 @@ def run(command: click.Command) -> None:
     finally:
         # At the end Python looks for garbage in all that was imported: a twentieth of a cold start.
         gc.freeze()
+
+
+def _fill_closed_streams() -> None:
+    """Put something in place of a standard stream that the user closed, as with `>&-`.
+
+    Else the next file that is opened gets its number, and Python's stream is None. What is read
+    from or written to the two that carry data fails; what is said on the third gets lost.
+    """
+    for name, mode, wrong in (("stdin", "r", "w"), ("stdout", "w", "r"), ("stderr", "w", "w")):
+        if getattr(sys, name) is None:
+            handle = os.open(os.devnull, os.O_WRONLY if wrong == "w" else os.O_RDONLY)
+            setattr(sys, name, open(handle, mode, closefd=False))  # noqa: SIM115
 
 
 @contextmanager

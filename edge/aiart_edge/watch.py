@@ -149,7 +149,7 @@ def classify_arrivals(
         if isinstance(outcome, PictureError) and (arrival.may_change or not path.exists()):
             continue
         ledger.add(arrival)
-        yield Record(str(path), classifier.description.name, outcome)
+        yield Record(str(path), classifier.identity, outcome)
 
 
 def _parse(line: bytes) -> Iterator[Arrival]:

@@ -13,9 +13,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
+from hypothesis import given
+from hypothesis.strategies import binary
 from PIL import Image
 
-from aiart_edge.inputs import find_format
+from aiart_edge.image import InputRule, read_pixels
+from aiart_edge.inputs import find_format, read_list
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "van-gogh-auvers-1890.jpg"
 
@@ -278,3 +281,93 @@ def test_a_list_names_pictures_by_lines_or_zero_bytes(
     result = aiart_edge("classify", "--jsonl", "--from-file", listed)
     paths = [record["path"] for record in records(result).values()]
     assert paths == [str(picture), str(SAMPLE)]
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda text: text.encode(),
+        lambda text: b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode(),
+        lambda text: text.replace("\n", "\r\n").encode("utf-16"),
+    ],
+    ids=["unix", "windows", "powershell"],
+)
+def test_a_list_may_come_from_anywhere(encode: Callable[[str], bytes]) -> None:
+    assert read_list(encode("a.jpg\nb \u00fc.jpg\n\nc.jpg")) == ["a.jpg", "b \u00fc.jpg", "c.jpg"]
+
+
+def test_an_endless_list_is_wrong_usage(
+    aiart_edge: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiart_edge.cli._LARGEST_LIST", 1 << 20)
+    result = aiart_edge("classify", "--from-file", "/dev/zero")
+    assert result.exit_code == 2
+    assert "does not end within 1 MB" in result.stderr
+
+
+@given(content=binary(max_size=60))
+def test_any_list_gives_names_or_nothing(content: bytes) -> None:
+    assert all(read_list(content))
+
+
+def test_a_pipe_that_nobody_writes_to_does_not_block_for_ever(
+    aiart_edge: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiart_edge.inputs.PATIENCE", 0.01)
+    os.mkfifo(tmp_path / "pipe.jpg")
+    listed = tmp_path / "list"
+    listed.write_text(f"{tmp_path}/pipe.jpg\n{SAMPLE}\n")
+    result = aiart_edge("classify", "--quiet", "--from-file", listed)
+    assert result.exit_code == 3
+    assert "pipe.jpg: is a pipe, and nothing came" in result.stderr
+    assert len(result.stdout.splitlines()) == 1
+
+
+def test_what_comes_in_pieces_through_a_pipe_is_one_picture(
+    aiart_edge: Command, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    command = f"cat {SAMPLE} > {pipe}"
+    with subprocess.Popen(["sh", "-c", command]):
+        assert aiart_edge("classify", "--quiet", pipe).stdout == "unsure\n"
+
+
+def test_a_pipe_that_is_closed_without_a_byte_is_an_empty_file(
+    aiart_edge: Command, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["sh", "-c", f": > {pipe}"]):
+        assert "the file is empty" in aiart_edge("classify", pipe).stderr
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
+def test_a_device_is_no_picture(
+    device: str, aiart_edge: Command, one_line: Callable[[Result], str]
+) -> None:
+    assert "is no file, but a device" in one_line(aiart_edge("classify", device))
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """A tree of 1,500 folders in each other, with a picture in the last."""
+    top = folder = tmp_path / "deep"
+    for _ in range(1500):
+        folder.mkdir()
+        folder = folder / "d"
+    shutil.copy(SAMPLE, folder.parent)
+    yield top
+    subprocess.run(["rm", "-rf", top], check=True)  # Python 3.11's own way there is recursive
+
+
+def test_a_tree_may_be_deep(aiart_edge: Command, deep: Path) -> None:
+    result = aiart_edge("classify", "-r", "--jsonl", deep)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert verdicts(result) == [SAMPLE.name]
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_bytes_of_any_kind_are_a_picture(kind: Callable[[bytes], bytes]) -> None:
+    pixels = read_pixels(kind(SAMPLE.read_bytes()), InputRule(8, 8))
+    assert (pixels == read_pixels(SAMPLE, InputRule(8, 8))).all()
