@@ -34,6 +34,8 @@ _COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
 
 _LARGEST_LIST = 256 << 20  # bytes
 
+_Decorator = Callable[[Callable[..., None]], Callable[..., None]]
+
 _SHARE = click.FloatRange(0, 1)
 
 
@@ -53,7 +55,7 @@ def _read_size(
     return size
 
 
-def _form(*names: str, help: str) -> Callable[[Callable[..., None]], Callable[..., None]]:  # noqa: A002
+def _form(*names: str, help: str) -> _Decorator:  # noqa: A002
     """Make an option that chooses the form of the output, of which there can be one."""
     form = names[-1].removeprefix("--")
 
@@ -140,23 +142,20 @@ _EXIT_CODES = "Exit codes: 0 all done, 1 a failure, 2 wrong usage, 3 some pictur
 
 def _input_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add what names pictures, and the formats of what is said of them."""
-    for option in reversed(
-        [
-            click.argument("paths", nargs=-1, type=click.Path(readable=False, allow_dash=True)),
-            click.option(
-                "-r", "--recursive", is_flag=True, help="Search the folders in folders, too."
-            ),
-            click.option(
-                "--from-file",
-                type=click.File("rb"),
-                metavar="LIST",
-                help="Also the pictures in this file, one a line, or as find -print0 writes them.",
-            ),
-            _form("--json", help="One JSON array."),
-            _form("--jsonl", help="A JSON object a line, as they come."),
-            _form("--csv", help="A table with a line of names."),
-        ]
-    ):
+    options: list[_Decorator] = [
+        click.argument("paths", nargs=-1, type=click.Path(readable=False, allow_dash=True)),
+        click.option("-r", "--recursive", is_flag=True, help="Search the folders in folders, too."),
+        click.option(
+            "--from-file",
+            type=click.File("rb"),
+            metavar="LIST",
+            help="Also the pictures in this file, one a line, or as find -print0 writes them.",
+        ),
+        _form("--json", help="One JSON array."),
+        _form("--jsonl", help="A JSON object a line, as they come."),
+        _form("--csv", help="A table with a line of names."),
+    ]
+    for option in reversed(options):
         command = option(command)
     return command
 
