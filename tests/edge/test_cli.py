@@ -38,8 +38,7 @@ def test_a_verdict_is_printed_with_its_probability_and_its_picture(aiart_edge: C
     line, footer = result.stdout.splitlines()
     with Classifier.load() as classifier:
         expected = classifier.classify(SAMPLE)
-    bar = f"{'#' * round(10 * expected.p_ai):.<10}"
-    assert line == f"unsure  p(ai) {expected.p_ai:.2f} [{bar}]  {SAMPLE}"
+    assert line == f"unsure  p(ai) {expected.p_ai:.2f} [######....]  {SAMPLE}"
     assert footer == "A verdict is a signal, not proof."
 
 

@@ -50,6 +50,7 @@ def test_machines_read_a_record_a_file(aiart_edge: Command, folder: Path) -> Non
     ]
     first, cut = (json.loads(line) for line in lines[:2])
     assert first == {
+        "schema": 1,
         "path": str(folder / "ai.png"),
         "origin": {
             "says": "ai",
@@ -92,10 +93,12 @@ def test_a_table_has_what_each_says_by_what_and_how_certain(
     assert [row["left_out"] for row in rows] == ["", "", "", "", ".txt"]
 
 
-@pytest.mark.parametrize("form", ["--text", "--jsonl"])
-def test_prompts_are_shown_only_on_request(aiart_edge: Command, folder: Path, form: str) -> None:
-    assert "castle" not in aiart_edge("origin", form, folder).stdout
-    assert "castle" in aiart_edge("origin", form, "--show-metadata", folder).stdout
+@pytest.mark.parametrize("form", [[], ["--jsonl"]])
+def test_prompts_are_shown_only_on_request(
+    aiart_edge: Command, folder: Path, form: list[str]
+) -> None:
+    assert "castle" not in aiart_edge("origin", *form, folder).stdout
+    assert "castle" in aiart_edge("origin", *form, "--show-metadata", folder).stdout
 
 
 def test_a_file_that_cannot_be_read_is_one_line(aiart_edge: Command, folder: Path) -> None:
