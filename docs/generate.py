@@ -34,7 +34,7 @@ COMMANDS: dict[str, click.Command] = {
     "aiart-convert": aiart_convert.cli.main,
 }
 
-_SHOWN = ("aiart-edge classify samples", "aiart-edge classify samples --csv")
+_SHOWN = ("aiart-edge classify samples/*.jpg", "aiart-edge classify samples/van* --jsonl")
 _COLUMNS = 80
 _FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, DejaVu Sans Mono"
 
@@ -79,7 +79,7 @@ def take_shot() -> Text:
             name, *arguments = shlex.split(line)
             done = CliRunner().invoke(COMMANDS[name], arguments, color=True, catch_exceptions=False)
             shot.append("$ ", "bold green").append(f"{line}\n", "bold")
-            shot.append_text(Text.from_ansi(done.stdout)).append("\n")
+            shot.append_text(Text.from_ansi(done.output)).append("\n")
     shot.rstrip()
     shot.append("\n")
     return shot
