@@ -94,7 +94,7 @@ def _open_keras(variant: Variant, path: Path) -> Opened:
     import tensorflow as tf  # noqa: PLC0415
 
     from aiart_train.evaluation.evaluate import to_scores  # noqa: PLC0415
-    from aiart_train.run_folder import load_keras  # noqa: PLC0415
+    from aiart_train.keras_file import load_keras  # noqa: PLC0415
 
     if tf.config.threading.get_intra_op_parallelism_threads() != variant.threads:
         tf.config.threading.set_intra_op_parallelism_threads(variant.threads)

@@ -202,7 +202,7 @@ def convert(
     from aiart_convert.quantize import Form
     from aiart_convert.source import find_model, find_run
     from aiart_convert.verify import Bar
-    from aiart_train.run_folder import load_keras
+    from aiart_train.keras_file import load_keras
 
     out_of_fold = read_out_of_fold(crossvalidated) if crossvalidated else None
     if source is not None and is_file:

@@ -14,7 +14,7 @@ from aiart_convert.representative import draw_representative, representative_pix
 from aiart_convert.source import find_run, read_picture
 from aiart_train.data.split import rows_of
 from aiart_train.evaluation.scores import ScoredRow, add_scores
-from aiart_train.run_folder import load_keras
+from aiart_train.keras_file import load_keras
 
 
 def score_converted_fold(

@@ -345,8 +345,9 @@ def evaluate(
         scores_of,
         write_scores,
     )
+    from aiart_train.keras_file import load_keras
     from aiart_train.report.run import Report, headline, save_report
-    from aiart_train.run_folder import load_keras, open_run
+    from aiart_train.run_folder import open_run
 
     run = open_run(run_folder)
     validation = [row for row in read_scores(run_folder / SCORES) if row.part == "validation"]

@@ -28,17 +28,13 @@ import itertools
 import json
 import os
 import shutil
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
-
-from aiart_edge.errors import DataError, ModelFileError, OutputError, RunFolderError
+from aiart_edge.errors import DataError, OutputError, RunFolderError
 from aiart_edge.files import write_atomically
-from aiart_edge.image import InputRule
 from aiart_train.data.split import PARTS, TRAINED, SplitRow, read_split
 from aiart_train.learning.fit import History
 from aiart_train.learning.recipes import from_dict
@@ -241,7 +237,7 @@ def read_card(path: Path) -> dict[str, Any]:
             raise TypeError("Expected a number.")
     except OSError as error:
         raise RunFolderError(path, f"the run's card cannot be read ({error.strerror})") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise RunFolderError(path, "the run's card is broken: train again") from error
     return card
 
@@ -307,49 +303,6 @@ def write_history(folder: Path, history: History) -> None:
         writer.writerow(["epoch", *history])
         for epoch, figures in enumerate(zip(*history.values(), strict=True), start=1):
             writer.writerow([epoch, *figures])
-
-
-def load_keras(path: Path, side: int | None = None) -> tuple[keras.Model, InputRule]:
-    """Load a Keras model and see how it wants its pictures.
-
-    Args:
-        path: of a .keras file.
-        side: height and width in pixels, for a model that takes any. Default: the model's own.
-
-    Returns:
-        The model and its input rule.
-
-    Raises:
-        ModelFileError: the file is missing or broken, or the model does not take pictures of that
-            size.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:  # Keras would not notice an altered weight
-            damaged = archive.testzip()
-    except OSError as error:
-        raise ModelFileError(path, f"the model cannot be opened ({error.strerror})") from error
-    except Exception:  # noqa: BLE001  a damaged archive makes zipfile raise anything
-        damaged = "the archive"
-    if damaged:
-        raise ModelFileError(
-            path, f"no .keras file, or damaged ({damaged} is broken): get a fresh copy"
-        )
-    try:
-        model = keras.models.load_model(path, compile=False)
-        shape = model.input_shape
-    except Exception as error:  # a broken file makes Keras raise anything
-        problem = str(error).partition("\n")[0] or type(error).__name__
-        raise ModelFileError(path, f"the Keras model cannot be loaded ({problem})") from error
-    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3:  # noqa: PLR2004
-        raise ModelFileError(
-            path, f"expected a Keras model with input (None, height, width, 3), received {shape}"
-        )
-    height, width = (own or side for own in shape[1:3])
-    if height is None or width is None:
-        raise ModelFileError(path, "it takes pictures of any size: choose one with  --size PIXELS")
-    if side and (height, width) != (side, side):
-        raise ModelFileError(path, f"it takes pictures of {height} x {width} pixels alone")
-    return model, InputRule(height, width)
 
 
 def _reserve(runs: Path, name: str) -> NewRun:
