@@ -72,28 +72,40 @@ def fit_head(
                     targets.append(wanted[:, 0])
                     weights.append(weight)
                 on_step(view * len(batches) + number + 1, views * len(batches))
-        values = _regress(
-            file,
+        pictures, width = sum(map(len, targets)), len(scaler.mean_)
+        values = regress(
+            lambda block: _read(file, pictures, width, block),
             np.concatenate(targets),
             np.concatenate(weights),
-            scaler.mean_,
-            np.sqrt(scaler.var_ + _BLUR**2),
+            scaler,
             penalty,
             consistency,
         )
     model.get_layer(HEAD).set_weights([values[:-1, np.newaxis], values[-1:]])
 
 
-def _regress(
-    file: Any,
+def regress(
+    read: Callable[[slice], NDArray[np.float32]],
     targets: NDArray[np.float32],
     weights: NDArray[np.float32],
-    mean: NDArray[np.float64],
-    scale: NDArray[np.float64],
+    scaler: StandardScaler,
     penalty: float,
     consistency: float,
 ) -> NDArray[np.float64]:
-    """Give the slopes of the features in a file, and the intercept behind them."""
+    """Regress on features that are read block by block; see `fit_head`.
+
+    Args:
+        read: gives the features of some of the pictures, of shape [views, pictures, features].
+        targets: of the pictures, 0 or 1.
+        weights: of the pictures.
+        scaler: fitted on the features.
+        penalty: of the sum of squared weights.
+        consistency: of how far views' logits differ.
+
+    Returns:
+        The slopes of the features, and the intercept behind them.
+    """
+    mean, scale = scaler.mean_, np.sqrt(scaler.var_ + _BLUR**2)
     shares = weights / weights.sum()
 
     def cost(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -103,7 +115,7 @@ def _regress(
         gradient = np.append(2 * penalty * values[:-1], 0.0)
         for start in range(0, len(targets), _BLOCK):
             wanted, share = targets[start : start + _BLOCK], shares[start : start + _BLOCK]
-            views = _read(file, len(targets), len(mean), slice(start, start + len(wanted)))
+            views = read(slice(start, start + len(wanted)))
             logits = views @ narrow + offset  # [views, pictures]
             drift = logits - logits[0]
             losses = (np.logaddexp(0, logits) - wanted * logits).mean(0)

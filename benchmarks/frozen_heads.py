@@ -1,0 +1,279 @@
+"""Linear heads on features that are never trained: what a network, a size or a view is worth.
+
+    python -m benchmarks.frozen_heads plan FOLDER DATA... --groups groups.csv
+    python -m benchmarks.frozen_heads extract FOLDER clip_vit_b16_cut8 --view 0 --view 1
+    python -m benchmarks.frozen_heads screen FOLDER clip_vit_b16_cut8 --cut 6 --cut 8
+
+`plan` draws the folds of `aiart-train crossval --by-source --groups`. `extract` runs every picture
+through the network once, with LiteRT in float32 on one thread, and goes on where it was broken off.
+`screen` fits the head of `aiart-train fit` in each fold and prints figures on what was left out,
+as rows of a table: balanced accuracy, AUC, AI art found where 5% of human art may be accused. It
+takes what is extracted so far, which is spread over all sources.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import click
+import keras
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.preprocessing import StandardScaler
+
+from aiart_convert.quantize import convert
+from aiart_edge.decision import LABELS
+from aiart_edge.files import PATH, write_atomically
+from aiart_edge.image import InputRule
+from aiart_edge.program import run
+from aiart_train.data.dataset import scan
+from aiart_train.data.duplicates import near_pairs
+from aiart_train.data.split import (
+    TRAINED,
+    SplitRow,
+    draw_folds,
+    read_groups,
+    read_split,
+    write_split,
+)
+from aiart_train.evaluation.evaluate import measure
+from aiart_train.learning.architectures import ARCHITECTURES
+from aiart_train.learning.kernels import fold_scales, round_kernels
+from aiart_train.learning.linear_head import regress
+from aiart_train.learning.recipes import HEAD
+from benchmarks.features import FeatureCache, view_of
+
+_DATA = "data"  # a link to the pictures
+_WIDTH = 768  # of CLIP's tokens
+_TOLD = 100  # pictures, after which a line says how far it is
+
+_ARCHITECTURE = click.argument("architecture", type=click.Choice(list(ARCHITECTURES)))
+_SIZE = click.option("--size", type=int, default=224, show_default=True, help="Pixels a side.")
+
+
+@click.group()
+def main() -> None:
+    """Plan folds, extract features, screen heads; all in FOLDER."""
+
+
+@main.command()
+@click.argument("folder", type=PATH)
+@click.argument("data", nargs=-1, required=True, type=PATH)
+@click.option("--groups", type=PATH, required=True, help="Sources that stay together.")
+@click.option("--seed", default=0, show_default=True)
+def plan(folder: Path, data: tuple[Path, ...], groups: Path, seed: int) -> None:
+    """Draw the folds, and check that nothing stands on both sides of one."""
+    dataset = scan(*data)
+    tied = read_groups(groups, dataset)
+    folder.mkdir(parents=True, exist_ok=True)
+    folds = draw_folds(dataset, seed, by_source=True, validated=False, tied=tied)
+    for number, rows in enumerate(folds, start=1):
+        if leaks := list(find_leaks(rows, tied.get)):
+            raise click.ClickException(f"fold {number} leaks: {'; '.join(leaks)}")
+        write_split(folder / f"seed-{seed}-fold-{number}.csv", rows)
+    (folder / _DATA).unlink(missing_ok=True)
+    (folder / _DATA).symlink_to(dataset.folder.resolve())
+    click.echo(f"{len(dataset.pictures)} pictures, {len(folds)} folds, nothing on two sides")
+
+
+@main.command()
+@click.argument("folder", type=PATH)
+@_ARCHITECTURE
+@_SIZE
+@click.option("--view", "views", multiple=True, type=int, default=[0], help="May be repeated.")
+def extract(folder: Path, architecture: str, size: int, views: tuple[int, ...]) -> None:
+    """Compute features that are not there yet; 0 is the view of pictures as they are."""
+    network = folder / f"{architecture}-{size}.tflite"
+    if not network.exists():
+        write_atomically(network, _convert_body(architecture, size))
+    interpreter = Interpreter(str(network), num_threads=1)
+    interpreter.allocate_tensors()
+    (into,), (out,) = interpreter.get_input_details(), interpreter.get_output_details()
+    cache = FeatureCache(network.with_suffix(".f16"), int(out["shape"][-1]))
+    rows = _pictures(folder)
+    for view in views:
+        missing = [row for row in rows if (row.sha256, view) not in cache]
+        start = time.process_time()
+        for number, row in enumerate(missing, start=1):
+            pixels = view_of(folder / _DATA / row.path, row.sha256, size, view)
+            interpreter.set_tensor(into["index"], pixels.astype(np.float32))
+            interpreter.invoke()
+            cache.add((row.sha256, view), interpreter.get_tensor(out["index"])[0])
+            if number % _TOLD == 0 or number == len(missing):
+                spent = (time.process_time() - start) / number
+                click.echo(
+                    f"{time.strftime('%H:%M:%S')} {network.stem}, view {view}: "
+                    f"{len(rows) - len(missing) + number} of {len(rows)}, {1e3 * spent:.0f} ms each"
+                )
+
+
+@main.command()
+@click.argument("folder", type=PATH)
+@_ARCHITECTURE
+@_SIZE
+@click.option("--cut", "cuts", multiple=True, type=int, help="CLIP's blocks; default all.")
+@click.option("--sees", multiple=True, type=click.Choice(["both", "class", "mean", "last"]))
+@click.option("--penalty", "penalties", multiple=True, type=float, default=[0.1])
+@click.option("--balance", "exponents", multiple=True, type=float, default=[0.5],
+              help="0: pictures alike, 1: sources alike, .5: between.")  # fmt: skip
+@click.option("--views", "trained", multiple=True, type=int, default=[0],
+              help="How many changed views train beside the pictures as they are.")  # fmt: skip
+@click.option("--consistency", "consistencies", multiple=True, type=float, default=[0.0])
+@click.option("--on-view", type=int, help="Also score this view of what was left out.")
+@click.option("--seed", default=0, show_default=True, help="Of the folds.")
+def screen(
+    folder: Path,
+    architecture: str,
+    size: int,
+    cuts: tuple[int, ...],
+    sees: tuple[str, ...],
+    penalties: tuple[float, ...],
+    exponents: tuple[float, ...],
+    trained: tuple[int, ...],
+    consistencies: tuple[float, ...],
+    on_view: int | None,
+    seed: int,
+) -> None:
+    """Fit heads in each fold of the plan, and print a row for each combination of the values."""
+    network = folder / f"{architecture}-{size}.tflite"
+    (out,) = Interpreter(str(network)).get_output_details()
+    cache = FeatureCache(network.with_suffix(".f16"), int(out["shape"][-1]))
+    wanted = {*range(max(trained) + 1), on_view or 0}
+    rows = [r for r in _pictures(folder) if all((r.sha256, view) in cache for view in wanted)]
+    folds = [
+        {row.sha256: row.part for row in read_split(path, TRAINED)}
+        for path in sorted(folder.glob(f"seed-{seed}-fold-*.csv"))
+    ]
+    click.echo(
+        f"{network.stem}, folds of seed {seed}: {len(rows)} of {len(folds[0])} pictures, "
+        f"{len({row.source for row in rows})} sources"
+    )
+    for cut, seen, changed in itertools.product(cuts or (0,), sees or ("both",), trained):
+        columns = _columns(int(out["shape"][-1]), cut, seen)
+        numbers = range(changed + 1)
+        views = np.stack([_read(cache, rows, view, columns) for view in numbers])
+        shown = None if on_view is None else _read(cache, rows, on_view, columns)
+        for penalty, exponent, consistency in itertools.product(
+            penalties, exponents, consistencies
+        ):
+            logits, on_changed = np.empty(len(rows)), np.empty(len(rows))
+            for parts in folds:
+                test = np.array([parts[row.sha256] == "test" for row in rows])
+                *slopes, intercept = _fit(rows, views, ~test, penalty, exponent, consistency)
+                logits[test] = views[0][test] @ slopes + intercept
+                if shown is not None:
+                    on_changed[test] = shown[test] @ slopes + intercept
+            label = f"cut {cut or 'none'}, {seen}, {changed} views, penalty {penalty:g}, "
+            label += f"balance {exponent:g}, consistency {consistency:g}"
+            cells = _figures(rows, logits)
+            if shown is not None:
+                flips = ((logits > 0) != (on_changed > 0)).mean()
+                cells += f"; on a view {_figures(rows, on_changed)}, {flips:.1%} change"
+            click.echo(f"| {label} | {cells} |")
+
+
+def find_leaks(
+    rows: Sequence[SplitRow], group_of: Callable[[str, str], str | None]
+) -> Iterator[str]:
+    """Find what stands on both sides of a split.
+
+    Args:
+        rows: of the split.
+        group_of: the group of a source, else the second argument.
+
+    Yields:
+        What it is: a file, a source, a group of sources, or pictures that look alike.
+    """
+    kinds: dict[str, Callable[[SplitRow], object]] = {
+        "file": lambda row: row.sha256,
+        "source": lambda row: row.source,
+        "group": lambda row: group_of(row.source, row.source),
+        "near-duplicates": lambda row: row.group,
+    }
+    for kind, key in kinds.items():
+        sides: defaultdict[object, set[str]] = defaultdict(set)
+        for row in rows:
+            sides[key(row)].add(row.part)
+        yield from (f"{kind} {of}" for of, parts in sides.items() if len(parts) > 1)
+    for first, second in near_pairs([row.phash for row in rows]):
+        if rows[first].part != rows[second].part:
+            yield f"{rows[first].path} looks like {rows[second].path}"
+
+
+def _convert_body(architecture: str, size: int) -> bytes:
+    """Give a network without its head as a float32 .tflite file."""
+    model = ARCHITECTURES[architecture](InputRule(size, size), 0.0)
+    fold_scales(model)  # as `aiart-train fit` does before it fits a head
+    round_kernels(model)
+    body = keras.Model(model.inputs, model.get_layer(HEAD).input)
+    pixels = keras.Input((size, size, 3), batch_size=1, name="pixels")
+    return convert(keras.Model(pixels, body(pixels)), "float32", list)
+
+
+def _fit(
+    rows: Sequence[SplitRow],
+    views: NDArray[np.float32],
+    train: NDArray[np.bool_],
+    penalty: float,
+    exponent: float,
+    consistency: float,
+) -> NDArray[np.float64]:
+    """Fit the head that `aiart-train fit` fits; the slopes, then the intercept, of p(ai)."""
+    chosen = [row for row, is_train in zip(rows, train, strict=True) if is_train]
+    features = views[:, train]
+    targets = np.array([LABELS[0] == row.label for row in chosen], np.float32)
+    scaler = StandardScaler()
+    for view in features:
+        scaler.partial_fit(view)
+    weights = _weigh(chosen, exponent)
+    return regress(lambda block: features[:, block], targets, weights, scaler, penalty, consistency)
+
+
+def _weigh(rows: Sequence[SplitRow], exponent: float) -> NDArray[np.float32]:
+    """Weigh both classes alike, and in each a source by its size to the power 1 - exponent."""
+    sizes = Counter((row.label, row.source) for row in rows)
+    weights = np.array([sizes[row.label, row.source] ** -exponent for row in rows], np.float32)
+    for label in LABELS:
+        of_label = np.array([row.label == label for row in rows])
+        weights[of_label] /= weights[of_label].sum()
+    return weights
+
+
+def _figures(rows: Sequence[SplitRow], logits: NDArray[np.float64]) -> str:
+    p_ai = expit(logits)
+    found = measure(rows, np.stack([p_ai, 1 - p_ai], axis=1))
+    return f"{found.balanced_accuracy:.3f} {found.auc:.3f} {found.tpr_at_5_fpr:.2f}"
+
+
+def _columns(width: int, cut: int, seen: str) -> NDArray[np.int_]:
+    """Choose features: blocks follow each other, in each the class token and then the mean."""
+    columns = np.arange(2 * _WIDTH * cut if cut else width)
+    if seen == "last":
+        return columns[-2 * _WIDTH :]
+    if seen == "both":
+        return columns
+    found: NDArray[np.int_] = columns[columns // _WIDTH % 2 == ("class", "mean").index(seen)]
+    return found
+
+
+def _read(
+    cache: FeatureCache, rows: Sequence[SplitRow], view: int, columns: NDArray[np.int_]
+) -> NDArray[np.float32]:
+    found = cache.read([(row.sha256, view) for row in rows])
+    return found[:, columns].astype(np.float32)
+
+
+def _pictures(folder: Path) -> list[SplitRow]:
+    """List the pictures in the order of their SHA-256, so that any number is of all sources."""
+    rows = read_split(min(folder.glob("seed-*-fold-*.csv")), TRAINED)
+    return sorted(rows, key=lambda row: row.sha256)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,97 @@
+"""Heads on features that are kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from aiart_train.data.split import SplitRow
+from benchmarks.features import FeatureCache, view_of
+from benchmarks.frozen_heads import find_leaks, main
+from tests.conftest import draw_smooth, draw_strokes
+
+NETWORK = ("original", "--size", "64")
+
+
+def run(*words: object) -> Result:
+    result = CliRunner().invoke(main, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A plan for six sources a class, two of which are tied across the classes."""
+    art, folder = tmp_path_factory.mktemp("art"), tmp_path_factory.mktemp("heads")
+    for label, draw in (("ai", draw_smooth), ("human", draw_strokes)):
+        for number in range(12):
+            source = art / label / f"source{number // 2}"
+            source.mkdir(parents=True, exist_ok=True)
+            draw(number, (90, 80)).save(source / f"{number}.png")
+    (folder / "groups.csv").write_text("source,group\nai/source0,tied\nhuman/source0,tied\n")
+    run("plan", folder, art, "--groups", folder / "groups.csv")
+    return folder
+
+
+def test_features_are_computed_once_and_heads_are_scored_on_what_they_have_not_seen(
+    folder: Path,
+) -> None:
+    first = run("extract", folder, *NETWORK, "--view", 0, "--view", 1)
+    assert "view 1: 24 of 24" in first.output
+    again = run("extract", folder, *NETWORK, "--view", 0, "--view", 1)
+    assert "of 24" not in again.output
+    shown = run("screen", folder, *NETWORK, "--views", 0, "--views", 1, "--on-view", 1)
+    head, plain, with_view = shown.output.splitlines()
+    assert head == "original-64, folds of seed 0: 24 of 24 pictures, 12 sources"
+    assert "0 views" in plain
+    assert "1 views" in with_view
+    balanced, auc, _ = (float(figure) for figure in plain.split("|")[2].split(";")[0].split())
+    assert balanced > 0.7  # strokes and gradients are easily told apart, even by chance's features
+    assert auc > 0.8
+
+
+def test_a_record_that_was_not_written_to_its_end_is_dropped(tmp_path: Path) -> None:
+    path, one, other = tmp_path / "cache.f16", ("ab" * 32, 0), ("cd" * 32, 3)
+    cache = FeatureCache(path, 2)
+    cache.add(one, np.array([1.5, -2]))
+    cache.add(other, np.array([3.0, 4]))
+    path.write_bytes(path.read_bytes()[:-1])
+    again = FeatureCache(path, 2)
+    assert one in again
+    assert other not in again
+    again.add(other, np.array([5.0, 6]))
+    assert FeatureCache(path, 2).read([other, one]).tolist() == [[5, 6], [1.5, -2]]
+
+
+def test_a_view_depends_on_the_picture_and_its_number_alone(tmp_path: Path) -> None:
+    path, sha256 = tmp_path / "picture.png", "12" * 32
+    draw_strokes(0, (120, 90)).save(path)
+    view = view_of(path, sha256, 48, 1)
+    assert view.shape == (1, 48, 48, 3)
+    assert np.array_equal(view, view_of(path, sha256, 48, 1))
+    for other in (view_of(path, sha256, 48, 2), view_of(path, "34" * 32, 48, 1)):
+        assert not np.array_equal(view, other)
+
+
+@pytest.mark.parametrize("kind", ["file", "source", "group", "near-duplicates", "looks like"])
+def test_whatever_stands_on_both_sides_is_found(kind: str) -> None:
+    train = SplitRow("a.jpg", "ai", "one", 1, "train", "aa", 0)
+    test = SplitRow("b.jpg", "ai", "two", 2, "test", "bb", 2**64 - 1)
+    changes = {
+        "file": {"sha256": "aa"},
+        "source": {"source": "one"},
+        "group": {"source": "tied"},
+        "near-duplicates": {"group": 1},
+        "looks like": {"phash": 0b1111},
+    }
+
+    def group_of(source: str, default: str) -> str:
+        return {"tied": "one"}.get(source, default)
+
+    assert list(find_leaks([train, test], group_of)) == []
+    leaks = list(find_leaks([train, replace(test, **changes[kind])], group_of))  # type: ignore[arg-type]
+    assert any(kind in leak for leak in leaks)
