@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Train networks that tell AI-made art from human art."""
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")  # a GPU may be used through another
-    require_extra("train", backend, "keras", "sklearn", "scipy", "imagehash", "matplotlib")
+    require_extra("train", backend, "keras", "sklearn", "scipy", "imagehash", "matplotlib", "onnx")
 
 
 def _load_keras() -> None:
