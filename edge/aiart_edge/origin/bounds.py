@@ -9,11 +9,12 @@ import os
 import zlib
 from typing import BinaryIO
 
-MOST_STEPS = 10_000  # chunks, boxes, tags, elements and items of a file, all together
+MOST_STEPS = 10_000  # chunks, boxes, tags, elements and items of a file, and what counts as such
 MOST_BYTES = 4_000_000  # of metadata, taken into memory, inflated ones too
 MOST_HASHED = 32_000_000  # bytes of a picture that Content Credentials are checked against
 LONGEST_TEXT = 256_000  # bytes of one text
-MOST_TEXTS = 24
+_TEXT_STEP = 100  # bytes of a text that count as a step
+_HASH_STEP = 8_000  # bytes that are hashed
 
 
 class Stopped(Exception):
@@ -31,15 +32,17 @@ class Bounds:
         self.gaps: list[str] = []
         self._steps = MOST_STEPS
         self._bytes = MOST_BYTES
-        self._texts = MOST_TEXTS
 
-    def step(self) -> None:
-        """Count a step.
+    def step(self, count: int = 1) -> None:
+        """Count steps.
+
+        Args:
+            count: their number. Default 1.
 
         Raises:
-            Stopped: it was one too many.
+            Stopped: they are too many.
         """
-        self._steps -= 1
+        self._steps -= count
         if self._steps < 0:
             raise Stopped(f"it has more than {MOST_STEPS:,} parts")
 
@@ -53,15 +56,28 @@ class Bounds:
             raise Stopped(f"it has more than {MOST_BYTES // 1_000_000} MB of metadata")
         self._bytes -= count
 
-    def count_text(self) -> None:
-        """Count a text.
+    def text(self, size: int) -> None:
+        """Count a text, which patterns or a parser will look through.
+
+        Args:
+            size: bytes.
 
         Raises:
-            Stopped: it was one too many.
+            Stopped: they are too many in all.
         """
-        self._texts -= 1
-        if self._texts < 0:
-            raise Stopped(f"it has more than {MOST_TEXTS} texts")
+        self.take(size)
+        self.step(1 + size // _TEXT_STEP)
+
+    def hashed(self, size: int) -> None:
+        """Count bytes that are hashed.
+
+        Args:
+            size: bytes.
+
+        Raises:
+            Stopped: they are too many in all.
+        """
+        self.step(size // _HASH_STEP)
 
     def inflate(self, packed: bytes) -> bytes:
         """Decompress a text, as far as a text may be long.
@@ -80,7 +96,7 @@ class Bounds:
         except zlib.error:
             self.gaps.append("a compressed text is broken")
             return b""
-        self.take(len(content))
+        self.text(len(content))
         return self.cut(content)
 
     def cut(self, content: bytes) -> bytes:
@@ -150,8 +166,10 @@ class Source:
         Raises:
             Stopped: the file ends before, or there are too many bytes in all.
         """
-        self.bounds.count_text()
-        return self.bounds.cut(self.read(start, min(end - start, LONGEST_TEXT + 1)))
+        size = min(end - start, LONGEST_TEXT + 1)
+        content = self.bytes_at(start, size)
+        self.bounds.text(size)
+        return self.bounds.cut(content)
 
     def bytes_at(self, at: int, count: int) -> bytes:
         """Read bytes that are not kept, and so not counted.

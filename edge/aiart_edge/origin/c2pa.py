@@ -270,6 +270,7 @@ def _matches(source: Source, binding: dict[str, Any], span: tuple[int, int]) -> 
             f"with more than {MOST_HASHED // 1_000_000} MB its Content Credentials are not checked"
         )
         return None
+    source.bounds.hashed(source.size)
     digest, at = hashlib.new(name), 0
     for start, end in sorted(holes):
         _update(digest, source, at, start)

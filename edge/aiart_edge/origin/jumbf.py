@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiart_edge.origin.bounds import LONGEST_TEXT, Bounds, Stopped
+from aiart_edge.origin.bounds import Bounds, Stopped
 from aiart_edge.origin.cbor import decode
 
 _DEEPEST = 8
+_LONGEST_JSON = 16_000  # bytes
 _OUT_OF_STEP = "its Content Credentials are out of step"
 
 
@@ -49,8 +50,8 @@ class Box:
         for kind, content in self.leaves:
             if kind == b"cbor":
                 return decode(bytes(content), bounds)
-            if kind == b"json" and len(content) <= LONGEST_TEXT:
-                bounds.count_text()
+            if kind == b"json" and len(content) <= _LONGEST_JSON:
+                bounds.text(len(content))
                 try:
                     return json.loads(bytes(content))
                 except (ValueError, RecursionError):

@@ -16,7 +16,7 @@ from typing import Any
 
 from aiart_edge.origin.statement import Certainty, Field, Mark, Says
 
-_SAME_NAME = 4  # fields of one name that are looked at
+_SAME_NAME = 2  # fields of one name that are looked at
 _LONGEST_NAME = 80  # characters of what made a picture
 _LONGEST_LABEL = 16_000  # characters of an AIGC label
 
@@ -107,8 +107,11 @@ def _number(text: str) -> bool:
 
 
 def _json_with(*keys: str) -> Callable[[str], bool]:
-    """Ask for an object with keys, without parsing it: it may be long, cut, or not quite JSON."""
-    patterns = [re.compile(rf'(?<!\\)"{key}"\s*:') for key in keys]
+    """Ask for an object with keys, without parsing it: it may be long, cut, or not quite JSON.
+
+    A key that is quoted in a string has a backslash before its last quote, and does not fit.
+    """
+    patterns = [re.compile(rf'"{key}"\s{{0,9}}:') for key in keys]
     return lambda text: (
         text.lstrip().startswith("{") and all(pattern.search(text) for pattern in patterns)
     )
@@ -124,7 +127,7 @@ def _settings(text: str) -> bool:
 def _sampled(text: str) -> bool:
     """Ask for a ComfyUI graph in which something is sampled, not only scaled or converted."""
     return _graph(text) and bool(
-        re.search(r'"(?:class_type|type)"\s*:\s*"[^"\\]{0,80}[Ss]ampler', text)
+        re.search(r'"(?:class_)?type"\s{0,9}:\s{0,9}"[^"\\]{0,80}[Ss]ampler', text)
     )
 
 

@@ -70,9 +70,9 @@ def jpeg(*segments: bytes) -> bytes:
 
 def webp(*chunks: tuple[bytes, bytes]) -> bytes:
     """A WebP with more chunks behind its pixels."""
-    content = draw("WEBP")[8:]
-    for kind, data in chunks:
-        content += kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2)
+    content = draw("WEBP")[8:] + b"".join(
+        kind + struct.pack("<I", len(data)) + data + bytes(len(data) % 2) for kind, data in chunks
+    )
     return b"RIFF" + struct.pack("<I", len(content)) + content
 
 

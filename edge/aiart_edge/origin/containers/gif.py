@@ -10,7 +10,7 @@ from aiart_edge.origin.containers.piece import Piece
 _TRAILER, _IMAGE, _EXTENSION = 0x3B, 0x2C, 0x21
 _COMMENT, _APPLICATION = 0xFE, 0xFF
 _WINDOW = 1 << 16
-_MOST_BLOCKS = 200_000  # of pixels, 255 bytes each
+_BLOCK_STEP = 25  # blocks that count as a step
 _XMP_TRAILER = 257  # bytes that make any reader of blocks find the end
 
 
@@ -67,7 +67,7 @@ class _Blocks:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._left = _MOST_BLOCKS
+        self._blocks = 0
 
     def skip(self, at: int) -> int:
         """Give the place behind the empty block that ends a row of blocks."""
@@ -83,6 +83,6 @@ class _Blocks:
             at += 1 + length
             if not length:
                 return at
-            self._left -= 1
-            if self._left < 0:
-                raise Stopped(f"it has more than {_MOST_BLOCKS:,} blocks")
+            self._blocks += 1
+            if not self._blocks % _BLOCK_STEP:
+                self._source.bounds.step()

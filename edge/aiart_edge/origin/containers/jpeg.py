@@ -81,7 +81,7 @@ def _read_segment(
     if number == 1 and head.startswith(_EXIF):
         yield Piece("exif", name, source.read(body, end - body))
     elif number == 1 and head.startswith(_XMP):
-        yield Piece("xmp", name, source.read(body, end - body))
+        yield Piece("xmp", name, source.text(body, end))
     elif number == 1 and head.startswith(_MORE_XMP):
         _keep_xmp(source, parts, body + len(_MORE_XMP), end)
     elif number == 13 and head.startswith(_PHOTOSHOP):  # noqa: PLR2004
