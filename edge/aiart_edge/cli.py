@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import json
+import math
 import os
 import signal
 import sys
@@ -36,7 +37,20 @@ _LARGEST_LIST = 256 << 20  # bytes
 
 _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
-_SHARE = click.FloatRange(0, 1)
+
+class _Range(click.FloatRange):
+    """Numbers within limits; without nan, which no limit keeps out."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not a number", param, ctx)
+        return number
+
+
+_SHARE = _Range(0, 1)
 
 
 def _read_size(
@@ -483,34 +497,61 @@ def bench(
 )
 @click.option(
     "--every",
-    type=click.FloatRange(0.01),
+    type=_Range(0.01, 86_400),
     default=1.0,
     show_default=True,
     metavar="SECONDS",
     help="How often to look.",
 )
+@click.option("--text", "form", flag_value="text", help="For people.  [default: on a terminal]")
+@click.option(
+    "--jsonl", "form", flag_value="jsonl", help="A JSON object a line.  [default: elsewhere]"
+)
 @_classifier_options
-def watch(folder: Path, state: Path | None, every: float, **options: Any) -> None:
-    """Classify pictures as they arrive in FOLDER, a JSON line each, until SIGTERM or Ctrl-C.
+def watch(
+    folder: Path, state: Path | None, every: float, form: str | None = None, **options: Any
+) -> None:
+    """Classify pictures as they arrive in FOLDER, until SIGTERM or Ctrl-C.
 
     A picture is taken when it is complete, and once, over restarts too.
     """
-    from aiart_edge.output import as_json_lines
-    from aiart_edge.watch import STATE_FILE, Ledger, classify_arrivals
+    from aiart_edge.ledger import Ledger
+    from aiart_edge.output import FORMATS
+    from aiart_edge.watch import STATE_FILE, Lookout, classify_arrivals, tell_start
 
+    form = form or ("text" if sys.stdout.isatty() else "jsonl")
     ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    signal.signal(signal.SIGIO, signal.SIG_IGN)  # a lease of find_arrivals was broken: no matter
+
+    def end(*_: object) -> None:
+        ended.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # for who cannot wait
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    signal.signal(signal.SIGIO, signal.SIG_IGN)  # a lease of ours was broken: no matter
     with (
         silenced(python_speaks=True),
         _load(**options) as classifier,
         Ledger(state or folder / STATE_FILE) as ledger,
     ):
-        records = classify_arrivals(classifier, folder, ledger, lambda: ended.wait(every))
-        for line in as_json_lines(records):
-            click.echo(line, nl=False)
-            if ended.is_set():
-                break
+        lookout = Lookout(folder, ledger)
+        for sentence in tell_start(lookout, ledger):
+            click.echo(printable(sentence), err=True)
+        records = classify_arrivals(classifier, lookout, ended, every)
+        _print(FORMATS[form](records if form == "jsonl" else _shown(records)), form)
+
+
+def _shown(records: Iterable[Record]) -> Iterator[Record]:
+    """Show a person what could not be read, too."""
+    from aiart_edge.inputs import LeftOut
+
+    for record in records:
+        if isinstance(record.outcome, PictureError):
+            record.outcome.show()
+        elif isinstance(record.outcome, LeftOut):
+            remedy = f" ({record.outcome.remedy})" if record.outcome.remedy else ""
+            click.echo(f"Left out: {printable(record.path)}{remedy}", err=True)
+        yield record
 
 
 def _print_document(document: Mapping[str, Any], as_json: bool) -> None:

@@ -3,138 +3,196 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
+import stat
+import threading
 import time
-from collections.abc import Callable, Container, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from aiart_edge.classifier import Classifier
-from aiart_edge.errors import DataError, OutputError, PictureError
-from aiart_edge.inputs import look_at
+from aiart_edge.classifier import Classification, Classifier
+from aiart_edge.errors import DataError
+from aiart_edge.inputs import find_format, look_at
+from aiart_edge.ledger import Arrival, Ledger
 from aiart_edge.output import Record
 
 STATE_FILE = ".aiart-edge-done"
 
 _PATIENCE = 30.0  # seconds that a file must lie untouched before it is called broken
+_COARSEST = 3.0  # seconds; no known file system keeps the times of files in longer steps than 2
+_REST = 200  # times what it took to look at all files, until they are looked at again
+_MOST_WAITING = 10_000  # files; others wait in the folder
 
 
-@dataclass(frozen=True)
-class Arrival:
-    """A file in the folder, in one of its states.
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A file that is not done.
 
     Args:
-        name: in the folder.
-        size: bytes.
-        modified: nanoseconds since 1970.
+        arrival: the file.
+        since: when it was first seen so, on the clock.
+        failed: it could not be read. Default false.
     """
 
-    name: str
-    size: int
-    modified: int
-
-    @property
-    def may_change(self) -> bool:
-        """Whether it was touched so lately that its writer may only have paused."""
-        return time.time() - self.modified / 1e9 < _PATIENCE
+    arrival: Arrival
+    since: float
+    failed: bool = False
 
 
-class Ledger(AbstractContextManager["Ledger"]):
-    """The file that remembers what was done, over restarts; for one watcher at a time.
+class Lookout:
+    """Looks into a folder for files that are not done.
 
-    A line is appended before the verdict is printed: what is in the file is never done again,
-    though its verdict may be lost if the power goes in between.
+    Names are read when the folder's own time has changed: a file was made, renamed or removed. One
+    that is rewritten under its old name changes its own time alone, so that all must be looked at:
+    as often as that costs half a percent of a core.
+
+    Hidden files and what is not a plain file are left out, and so are the folders in the folder.
 
     Args:
-        path: of the file; made if it is not there.
+        folder: to look into. The first look is made at once.
+        ledger: what was done, and shall be.
+        clock: seconds that never go back. Default: the system's.
+
+    Attributes:
+        folder: as given.
+        new: how many files the last search found that are not done.
+        folders: how many folders it found in the folder.
 
     Raises:
-        OutputError: it cannot be written, or another watcher holds it.
+        DataError: the folder cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
-        try:
-            self._file = path.open("a+b")
-        except OSError as error:
-            raise OutputError(path, f"cannot be written ({error.strerror})") from error
-        self._path = path
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
-            raise OutputError(path, "another aiart-edge watches this folder") from error
-        self._file.seek(0)
-        content = self._file.read()
-        self.done = {arrival for line in content.splitlines() for arrival in _parse(line)}
-        if content and not content.endswith(b"\n"):
-            self._append(b"\n")  # the power went while the last line was written
+    def __init__(
+        self, folder: Path, ledger: Ledger, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.folder = folder
+        self.new = self.folders = 0
+        self._ledger = ledger
+        self._clock = clock
+        self._waiting: dict[str, _Waiting] = {}
+        self._crowded = False  # there are more than may wait
+        self._modified = -1  # the folder's time, as last seen
+        self._modified_since = self._searched = self._next_thorough = clock()
+        self.look()
 
-    def add(self, arrival: Arrival) -> None:
-        """Remember that a file was done.
+    def look(self) -> list[Arrival]:
+        """Look once more.
+
+        Returns:
+            The files that are as the look before found them. What has a picture's name comes first,
+            and of these what was modified first. One that could not be read is given again when it
+            has lain for 30 seconds.
+
+        Raises:
+            DataError: the folder cannot be read.
+        """
+        now, began = self._clock(), time.thread_time()
+        ready = [arrival for arrival in map(self._look_at, list(self._waiting)) if arrival]
+        try:
+            modified = self.folder.stat().st_mtime_ns
+            if modified != self._modified:
+                self._modified, self._modified_since = modified, now
+            # What came within the same step of the folder's time is found by searching after it.
+            settled = self._searched - self._modified_since >= _COARSEST
+            thorough = now >= self._next_thorough
+            if thorough or self._crowded or not settled:
+                self._search(now, thorough)
+        except OSError as error:
+            problem = f"the folder cannot be read ({error.strerror})"
+            raise DataError(self.folder, problem) from error
+        if thorough:
+            self._next_thorough = self._clock() + _REST * (time.thread_time() - began)
+        return sorted(ready, key=_turn)
+
+    def put_off(self, arrival: Arrival) -> bool:
+        """Decide whether a file that cannot be read shall be tried again.
+
+        Args:
+            arrival: the file.
+
+        Returns:
+            False where it has lain untouched for so long that its writer has not only paused.
+        """
+        waiting = self._waiting[arrival.name]
+        self._waiting[arrival.name] = replace(waiting, failed=True)
+        path = self.folder / arrival.name
+        return self._may_change(waiting) or not os.path.lexists(path)
+
+    def finish(self, arrival: Arrival) -> None:
+        """Put a file among those that are done.
 
         Args:
             arrival: the file.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the ledger cannot be written.
         """
-        self._append(json.dumps(astuple(arrival)).encode() + b"\n")
-        self.done.add(arrival)
+        self._ledger.add(arrival)
+        del self._waiting[arrival.name]
 
-    def _append(self, line: bytes) -> None:
+    def _search(self, now: float, thorough: bool) -> None:
+        """Find files that are not done, and if need be, among the done those that have changed."""
+        self.new = self.folders = 0
+        self._crowded, self._searched = False, now
+        with os.scandir(self.folder) as entries:
+            for entry, done in self._ledger.review(entries):
+                if entry.name in self._waiting:
+                    self.new += 1
+                    continue
+                if entry.name.startswith(".") or (done is not None and not thorough):
+                    continue
+                try:
+                    status = entry.stat()
+                except OSError:  # it went meanwhile, or is a link that leads nowhere
+                    continue
+                self.folders += stat.S_ISDIR(status.st_mode)
+                arrival = _arrival(entry.name, status)
+                if arrival is None or arrival.state == done or self._ledger.is_file(status):
+                    continue
+                self.new += 1
+                self._crowded = len(self._waiting) >= _MOST_WAITING
+                if not self._crowded:
+                    self._waiting[entry.name] = _Waiting(arrival, now)
+
+    def _look_at(self, name: str) -> Arrival | None:
+        """Give a file that waits, if its time has come."""
+        waiting = self._waiting[name]
         try:
-            self._file.write(line)
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise OutputError(self._path, f"cannot be written ({error.strerror})") from error
+            arrival = _arrival(name, (self.folder / name).stat())
+        except OSError:
+            arrival = None
+        if arrival is None:
+            del self._waiting[name]
+        elif arrival != waiting.arrival:
+            self._waiting[name] = _Waiting(arrival, self._clock())
+        elif not (waiting.failed and self._may_change(waiting)):
+            return arrival
+        return None
 
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+    def _may_change(self, waiting: _Waiting) -> bool:
+        """Say whether a file was touched so lately that its writer may only have paused.
 
-
-def find_arrivals(
-    folder: Path, done: Container[Arrival], wait: Callable[[], bool]
-) -> Iterator[Arrival]:
-    """Find files that are complete: twice the same size and time, and no longer open for writing.
-
-    Hidden files and what is not a plain file are left out.
-
-    Args:
-        folder: to look into, again and again.
-        done: files to leave out.
-        wait: pauses between two looks; true when it is time to end.
-
-    Yields:
-        The files, in the order in which they were last modified. One that is not put among the
-        done is given again.
-
-    Raises:
-        DataError: the folder cannot be read.
-    """
-    before: set[Arrival] = set()
-    while True:
-        now = _look(folder)
-        for arrival in sorted(now & before, key=lambda file: (file.modified, file.name)):
-            if arrival not in done and not _is_being_written(folder / arrival.name):
-                yield arrival
-        before = now
-        if wait():
-            return
+        Its date may be any, also in the future, so what counts is how long it was seen so; but one
+        that was old when it was found need not wait.
+        """
+        lain = max(self._clock() - waiting.since, time.time() - waiting.arrival.modified / 1e9)
+        return lain < _PATIENCE
 
 
 def classify_arrivals(
-    classifier: Classifier, folder: Path, ledger: Ledger, wait: Callable[[], bool]
+    classifier: Classifier, lookout: Lookout, ended: threading.Event, every: float
 ) -> Iterator[Record]:
     """Classify pictures as they arrive, and remember it.
 
+    A file is done when the next record is asked for, or the end: who prints each record before may
+    be killed at any moment, and none is lost. The one that was at hand is given again.
+
     Args:
         classifier: judges them.
-        folder: to look into.
-        ledger: what was done, and shall be.
-        wait: see `find_arrivals`.
+        lookout: finds them.
+        ended: ends it, after the picture at hand.
+        every: seconds between two looks.
 
     Yields:
         What is to be said of each.
@@ -143,38 +201,53 @@ def classify_arrivals(
         DataError: the folder cannot be read.
         OutputError: the ledger cannot be written.
     """
-    for arrival in find_arrivals(folder, ledger.done, wait):
-        path = folder / arrival.name
-        outcome = look_at(str(path)) or next(classifier.classify_many([path], jobs=1))
-        if isinstance(outcome, PictureError) and (arrival.may_change or not path.exists()):
-            continue
-        ledger.add(arrival)
-        yield Record(str(path), classifier.identity, outcome)
+    while True:
+        for arrival in lookout.look():
+            path = lookout.folder / arrival.name
+            if _is_being_written(path):
+                continue
+            outcome = look_at(str(path)) or next(classifier.classify_many([path], jobs=1))
+            if not isinstance(outcome, Classification) and lookout.put_off(arrival):
+                continue
+            yield Record(str(path), classifier.identity, outcome)
+            lookout.finish(arrival)
+            if ended.is_set():
+                return
+        if ended.wait(every):
+            return
 
 
-def _parse(line: bytes) -> Iterator[Arrival]:
-    """Give what a line holds: nothing, if it is damaged."""
-    try:
-        name, size, modified = json.loads(line)
-    except ValueError:
-        return
-    yield Arrival(name, size, modified)
+def tell_start(lookout: Lookout, ledger: Ledger) -> Iterator[str]:
+    """Say in sentences what is watched.
+
+    Args:
+        lookout: after its first look.
+        ledger: its own.
+
+    Yields:
+        What is there, and what is amiss with the ledger.
+    """
+    told = f"Watching {lookout.folder}: {_count(len(ledger), 'file')} done, {lookout.new} new."
+    if lookout.folders:
+        told += f" {_count(lookout.folders, 'folder')} in it will not be watched."
+    yield told
+    if ledger.broken:
+        yield f"{ledger.path}: passed over {_count(ledger.broken, 'broken line')}"
 
 
-def _look(folder: Path) -> set[Arrival]:
-    found = set()
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                try:
-                    if not entry.name.startswith(".") and entry.is_file():
-                        status = entry.stat()
-                        found.add(Arrival(entry.name, status.st_size, status.st_mtime_ns))
-                except OSError:  # it went meanwhile, or is a link that leads nowhere
-                    continue
-    except OSError as error:
-        raise DataError(folder, f"the folder cannot be read ({error.strerror})") from error
-    return found
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _turn(arrival: Arrival) -> tuple[bool, int, str]:
+    """Say when it is a file's turn: a verdict shall not wait for what is not a picture."""
+    return find_format(arrival.name, b"") is None, arrival.modified, arrival.name
+
+
+def _arrival(name: str, status: os.stat_result) -> Arrival | None:
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return Arrival(name, status.st_size, status.st_mtime_ns)
 
 
 def _is_being_written(path: Path) -> bool:
@@ -183,11 +256,16 @@ def _is_being_written(path: Path) -> bool:
     It says so of our own files, or to root, on local file systems; elsewhere the answer is no.
     """
     try:
-        with path.open("rb") as file:
-            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except BlockingIOError:
         return True
     except OSError:
         pass
+    finally:
+        os.close(file)
     return False
