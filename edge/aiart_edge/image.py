@@ -8,6 +8,7 @@ made in.
 from __future__ import annotations
 
 import io
+import re
 import threading
 import warnings
 from collections.abc import Callable
@@ -35,10 +36,20 @@ _REFUSED_FORMATS = frozenset({"EPS", "WMF"})
 LARGEST_MEMORY = 400 << 20  # bytes
 _LARGEST_PIXELS = 178_000_000  # of a JPEG, which takes little memory but its time
 # What a pixel takes at the peak, measured by benchmarks/picture_memory.py.
-_BYTES_PER_PIXEL = {"AVIF": 12, "JPEG2000": 20, "WEBP": 18}
+_BYTES_PER_PIXEL = {"AVIF": 12, "WEBP": 18}
+_BYTES_PER_BAND_OF_JPEG_2000 = 5
 _BYTES_PER_PIXEL_OF_DEEP_GREY = 13
+_BYTES_PER_PIXEL_OF_PALE = 12  # a band and its transparency, for which Pillow keeps four
 _BYTES_PER_PIXEL_OF_OTHERS = 9
+_BYTES_PER_ROW_AND_COLUMN = 16  # the filter that resizes it
 _LARGEST_STREAM = 128 << 20  # bytes; what cannot be rewound is read whole
+
+# The scans of a JPEG are counted, for a few bytes make one, and each goes over the whole picture.
+_MOST_SCANS = 100
+_MOST_SCANNED = 4_000_000_000  # pixels, over all scans
+_MOST_SEGMENTS = 4_000
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+_EOI, _SOS = 0xD9, 0xDA
 
 # A JPEG of any size, reduced while it is decoded, takes no more pixels than this.
 _LARGEST_REDUCED = 4_000_000
@@ -255,8 +266,9 @@ def _open(stream: BinaryIO) -> Image.Image:
         return JpegImagePlugin.jpeg_factory(stream)
     from aiart_edge.inputs import HEAD, HEIC, find_format  # noqa: PLC0415  a JPEG needs no table
 
-    form = find_format(str(getattr(stream, "name", "")), stream.read(HEAD))
+    head = stream.read(HEAD)
     stream.seek(0)
+    form = find_format(str(getattr(stream, "name", "")), head)
     if form and not form.is_read:
         raise NotAPicture("", f"a picture in the format {form.name}, not read here: {form.remedy}")
     if form is HEIC:
@@ -264,6 +276,9 @@ def _open(stream: BinaryIO) -> Image.Image:
 
         picture: Image.Image = HeifImageFile(stream)
         return picture
+    from aiart_edge.structure import check_unopened  # noqa: PLC0415
+
+    check_unopened(stream, head)
     return Image.open(stream)
 
 
@@ -277,30 +292,61 @@ def _reduce(image: Image.Image, at_least: int) -> None:
 
 
 def _memory(image: Image.Image, pixels: int) -> int:
-    """Estimate how many bytes it will take at most to read a picture."""
+    """Estimate how many bytes it will take at most to read a picture, and refuse a time bomb."""
+    need = 0
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        if scans := _count_scans(image):
+            if pixels * scans > _MOST_SCANNED:
+                raise ValueError(f"{scans} scans over {pixels:,} pixels are too many")
+            # All the coefficients are kept, 2 bytes each, whatever comes out.
+            samples = [horizontal * vertical for _, horizontal, vertical, _ in image.layer]
+            need = 2 * pixels * sum(samples) // max(samples)
+    else:
+        from aiart_edge.structure import check_opened  # noqa: PLC0415  a JPEG needs none of it
+
+        need = check_opened(image)
     per_pixel = _BYTES_PER_PIXEL.get(image.format or "", _BYTES_PER_PIXEL_OF_OTHERS)
-    if _is_deep_grey(image):
+    if image.format == "JPEG2000":
+        per_pixel = _BYTES_PER_BAND_OF_JPEG_2000 * (1 + len(image.getbands()))
+    elif _is_deep_grey(image):
         per_pixel = _BYTES_PER_PIXEL_OF_DEEP_GREY
-    need = image.width * image.height * per_pixel
-    if isinstance(image, JpegImagePlugin.JpegImageFile) and not _has_one_scan(image):
-        # All the coefficients are kept, 2 bytes each, whatever comes out.
-        samples = [horizontal * vertical for _, horizontal, vertical, _ in image.layer]
-        need += 2 * pixels * sum(samples) // max(samples)
-    return need
+    elif image.mode in {"LA", "PA"}:
+        per_pixel = _BYTES_PER_PIXEL_OF_PALE
+    need += image.width * image.height * per_pixel
+    return need + (image.width + image.height) * _BYTES_PER_ROW_AND_COLUMN
 
 
-def _has_one_scan(image: JpegImagePlugin.JpegImageFile) -> bool:
-    """Say whether the first scan of a JPEG is the whole picture: it can then be read in rows."""
-    if image.info.get("progressive"):
-        return False
+def _count_scans(image: JpegImagePlugin.JpegImageFile) -> int:
+    """Count the scans of a JPEG; 0 where the first is all of it, which is then read in rows."""
+    is_sequential = not image.info.get("progressive")
     stream: Any = image.fp
     stream.seek(2)
-    while len(marker := stream.read(2)) == 2 and marker[0] == 0xFF:  # noqa: PLR2004
+    scans = 0
+    for _ in range(_MOST_SEGMENTS):
+        marker = _find_marker(stream)
+        if marker in {None, _EOI}:
+            return scans
+        at = stream.tell()
         length = int.from_bytes(stream.read(2), "big")
-        if marker == b"\xff\xda":
-            return bool(stream.read(1) == bytes([image.layers]))
-        stream.seek(max(0, length - 2), io.SEEK_CUR)
-    return False
+        if marker == _SOS:
+            scans += 1
+            if scans == 1 and is_sequential and stream.read(1) == bytes([image.layers]):
+                return 0
+            if scans > _MOST_SCANS:
+                raise ValueError(f"it has more than {_MOST_SCANS} scans")
+        stream.seek(at + max(2, length))
+    raise ValueError(f"it has more than {_MOST_SEGMENTS:,} segments")
+
+
+def _find_marker(stream: BinaryIO) -> int | None:
+    """Read on to a JPEG's next marker that has a length, or is its last; as libjpeg does."""
+    while piece := stream.read(1 << 16):
+        if found := _MARKER.search(piece):
+            stream.seek(found.end() - len(piece), io.SEEK_CUR)
+            return found[0][1]
+        if piece.endswith(b"\xff") and len(piece) > 1:
+            stream.seek(-1, io.SEEK_CUR)
+    return None
 
 
 def _turn_upright(image: Image.Image) -> Image.Image:

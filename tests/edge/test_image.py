@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 
 from aiart_edge import InputRule, PictureError
 from aiart_edge.image import decode, read_picture, read_pixels
+from tests.edge.bombs import BOMBS, jpeg_of_scans
 
 RULE = InputRule(40, 60)
 COLOUR = (200, 100, 50)
@@ -199,6 +200,36 @@ def test_what_is_small_in_a_file_and_huge_in_memory_is_refused(
 ) -> None:
     with pytest.raises(PictureError, match=problem):
         read_pixels(content, RULE)
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_small_file_that_asks_for_much_work_is_refused_before_it_is_decoded(name: str) -> None:
+    make, problem = BOMBS[name]
+    content = make()
+    assert len(content) < 1_000_000
+    with pytest.raises(PictureError, match=problem) as caught:
+        read_pixels(content, RULE)
+    assert len(caught.value.format_message().splitlines()) == 1
+
+
+def test_a_jpeg_of_fifty_scans_is_read_as_one_of_ten() -> None:
+    few, many = jpeg_of_scans(48, 32, 10), jpeg_of_scans(48, 32, 50)
+    assert len(many) > len(few)
+    assert read_pixels(many, RULE).shape == read_pixels(few, RULE).shape
+
+
+def test_only_the_scans_of_the_picture_itself_are_counted() -> None:
+    thumbnail = b"\xff\xe1\x40\x02" + b"\xff\xda" * 0x2000
+    behind = b"\xff\xda" * 1000
+    content = jpeg_of_scans(48, 32, 10)
+    assert read_pixels(content[:2] + thumbnail + content[2:] + behind, RULE).shape[0] == 1
+
+
+def test_an_end_marker_inside_a_comment_hides_no_scans() -> None:
+    content = jpeg_of_scans(48, 32, 200)
+    at = content.index(b"\xff\xda", len(content) // 2)
+    with pytest.raises(PictureError, match="more than 100 scans"):
+        read_pixels(content[:at] + b"\xff\xfe\0\4\xff\xd9" + content[at:], RULE)
 
 
 def test_a_sequential_jpeg_of_a_hundred_megapixels_is_read() -> None:
