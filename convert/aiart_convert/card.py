@@ -15,6 +15,7 @@ import yaml
 
 from aiart_edge.errors import printable
 from aiart_edge.model_file import ModelDescription, ModelFile
+from aiart_edge.output import FIGURES, as_figure
 from aiart_train.report.document import Document, Section, Table, to_markdown
 
 UNKNOWN = "unknown"  # the hub's word for a licence that nobody names
@@ -27,26 +28,16 @@ _MEASURED_ON = {
     "test": "the test part",
     "validation": "the validation part",
 }
-# By how they end: in words, and as the hub calls what is a result of the network.
-_FIGURES = {
-    "n": ("pictures", None),
-    "ai_n": ("of AI art", None),
-    "human_n": ("of human art", None),
-    "accuracy": ("right, of all", "accuracy"),
-    "auc": ("AUC", "roc_auc"),
-    "coverage": ("get a verdict", "coverage"),
-    "covered_accuracy": ("verdicts that are right", "covered_accuracy"),
-    "human_called_ai": ("human art called ai", "human_called_ai"),
-    "in_sample": ("verdicts in sample, which flatters: 1 for yes", None),
-    "keras_accuracy": ("right, of all, by the Keras model", None),
-    "chance": ("p of its being no better than chance", None),
-    "agreement": ("answered as by the Keras model", None),
-    "mean_drift": ("mean difference of p(ai) to it", None),
-    "largest_drift": ("largest difference of p(ai) to it", None),
-    "p_value": ("p of McNemar's test between them", None),
+# By how they end: what the hub calls those that are results of the network.
+_METRICS = {
+    "accuracy": "accuracy",
+    "auc": "roc_auc",
+    "coverage": "coverage",
+    "covered_accuracy": "covered_accuracy",
+    "human_called_ai": "human_called_ai",
 }
 _OF_VERDICTS = {"coverage", "covered_accuracy", "human_called_ai"}
-_DIGITS = 4
+_ENDS = ("_low", "_high")  # of a 95% interval
 
 
 def model_card(model: ModelFile, licence: str = UNKNOWN) -> str:
@@ -91,9 +82,9 @@ def _result(part: str, figures: Mapping[str, float], data: str) -> dict[str, Any
             "split": part,
         },
         "metrics": [
-            {"type": metric, "value": round(figures[name], _DIGITS), "name": words}
-            for name, (words, metric) in _FIGURES.items()
-            if metric and name in figures and name not in left_out
+            {"type": metric, "value": round(figures[name], 4), "name": FIGURES[name]}
+            for name, metric in _METRICS.items()
+            if name in figures and name not in left_out
         ],
     }
 
@@ -146,10 +137,11 @@ def _facts(title: str, facts: Mapping[str, str]) -> Section:
 
 
 def _results(measured: Mapping[str, Mapping[str, float]]) -> Section:
+    names = dict.fromkeys(name for figures in measured.values() for name in figures)
     rows = tuple(
-        (words, *(_figure(figures, name) for figures in measured.values()))
-        for name, (words, _) in _FIGURES.items()
-        if any(name in figures for figures in measured.values())
+        (FIGURES.get(name, name), *(_figure(figures, name) for figures in measured.values()))
+        for name in names
+        if not name.endswith(_ENDS)
     )
     head = ("", *(_MEASURED_ON[part] for part in measured))
     return Section("What was measured", tables=(Table(head, rows),))
@@ -159,10 +151,9 @@ def _figure(figures: Mapping[str, float], name: str) -> str:
     """Write a figure, with its 95% interval where the file has it."""
     if name not in figures:
         return "-"
-    value, low, high = (
-        f"{round(figures.get(key, 0), _DIGITS):,}" for key in (name, f"{name}_low", f"{name}_high")
-    )
-    return f"{value} ({low} to {high})" if f"{name}_low" in figures else value
+    keys = (name, *(name + end for end in _ENDS))
+    value, *interval = (as_figure(name, figures[key]) for key in keys if key in figures)
+    return f"{value} ({' to '.join(interval)})" if interval else value
 
 
 def _unsaid(licence: str) -> tuple[str, ...]:

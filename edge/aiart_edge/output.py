@@ -289,8 +289,10 @@ def as_table(document: Mapping[str, Any]) -> str:
 
 
 # How a person would name the figures that aiart-convert measures.
-_FIGURES = {
+FIGURES = {
     "n": "pictures",
+    "ai_n": "of AI art",
+    "human_n": "of human art",
     "accuracy": "right answers",
     "keras_accuracy": "right answers of the Keras model",
     "agreement": "answers as the Keras model's",
@@ -301,6 +303,8 @@ _FIGURES = {
     "coverage": "get a verdict",
     "covered_accuracy": "of these right",
     "human_called_ai": "human art called ai",
+    "in_sample": "verdicts in sample, which flatters (1 for yes)",
+    "chance": "p of the Keras model's being no better than chance",
 }
 _SHARES = {"accuracy", "agreement", "coverage", "ai"}  # what their names end in
 
@@ -327,14 +331,23 @@ def as_description(document: Mapping[str, Any]) -> str:
     }
     for name, value in document["metrics"].items():
         part, _, figure = name.partition("_")
-        table[f"{part}: {_FIGURES.get(figure, figure.replace('_', ' '))}"] = _round(figure, value)
+        table[f"{part}: {FIGURES.get(figure, figure.replace('_', ' '))}"] = as_figure(figure, value)
     for name, value in document["origin"].items():
         if value:
             table[f"origin: {name.replace('_', ' ')}"] = value
     return as_table(table)
 
 
-def _round(figure: str, value: Any) -> str:
+def as_figure(figure: str, value: Any) -> str:
+    """Round a figure for a person.
+
+    Args:
+        figure: its name, without what it was measured on.
+        value: of it.
+
+    Returns:
+        A share in percent, another number with three digits.
+    """
     if isinstance(value, float) and figure.rpartition("_")[2] in _SHARES:
         return f"{value:.1%}"
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -51,7 +51,15 @@ def test_what_verdicts_are_worth_in_sample_is_no_result(embedded: ModelFile) -> 
     flattered = replace(embedded, description=replace(embedded.description, metrics=metrics))
     card = read(model_card(flattered))
     assert [one.metric_type for one in card.data.eval_results] == ["accuracy"]
-    assert "| get a verdict | 0.9 |" in card.text
+    assert "| get a verdict | 90.0% |" in card.text
+
+
+def test_a_figure_has_its_interval_where_the_file_has_it(embedded: ModelFile) -> None:
+    ends = {"low": 0.01, "high": 0.05}
+    metrics = {f"test_human_called_ai_{end}": value for end, value in ends.items()}
+    metrics = {"test_human_called_ai": 0.03, **metrics}
+    told = replace(embedded, description=replace(embedded.description, metrics=metrics))
+    assert "| human art called ai | 3.0% (1.0% to 5.0%) |" in model_card(told)
 
 
 def test_every_figure_of_a_converted_file_stands_in_its_card(
