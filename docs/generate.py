@@ -77,7 +77,8 @@ def take_shot() -> Text:
     with chdir(Path(__file__).parents[1]), silenced():
         for line in _SHOWN:
             name, *arguments = shlex.split(line)
-            done = CliRunner().invoke(COMMANDS[name], arguments, color=True, catch_exceptions=False)
+            runner = CliRunner(env={"NO_COLOR": None})
+            done = runner.invoke(COMMANDS[name], arguments, color=True, catch_exceptions=False)
             shot.append("$ ", "bold green").append(f"{line}\n", "bold")
             shot.append_text(Text.from_ansi(done.output)).append("\n")
     shot.rstrip()
