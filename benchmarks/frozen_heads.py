@@ -151,7 +151,7 @@ def screen(
         for path in sorted(folder.glob(f"seed-{seed}-fold-*.csv"))
     ]
     click.echo(
-        f"{network.stem}, folds of seed {seed}: {len(rows)} of {len(folds[0])} pictures, "
+        f"{network.stem}, folds of seed {seed}: {len(rows)} of {len(_pictures(folder))} pictures, "
         f"{len({row.source for row in rows})} sources"
     )
     for cut, seen, changed in itertools.product(cuts or (0,), sees or ("both",), trained):

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from aiart_convert.conversion import Conversion, Remedy
     from aiart_convert.source import Source
     from aiart_convert.verify import Bar
+
+
+CHANGED = 1000  # pictures
 
 
 class _ConvertUnlessTold(click.Group):
@@ -308,7 +311,13 @@ def _write_json(path: Path, document: Mapping[str, object]) -> None:
 @main.command()
 @click.argument("folder", metavar="CROSSVAL", type=PATH)
 @click.option("--quantize", "precision", required=True, type=click.Choice(PRECISIONS))
-def crossval(folder: Path, precision: str) -> None:
+@click.option(
+    "--robustness",
+    is_flag=True,
+    help=f"Also score {CHANGED:,} pictures, spread over the sources, re-encoded, resized, blurred, "
+    "cropped.",
+)
+def crossval(folder: Path, precision: str, robustness: bool) -> None:
     """Convert the network of each fold of CROSSVAL, and score what it has not seen.
 
     CROSSVAL is what `aiart-train crossval` left. Prints the folder of the pooled scores and the
@@ -322,17 +331,12 @@ def crossval(folder: Path, precision: str) -> None:
         runs/2026-11-22-lite0-crossval/int8
     """
     _load_tensorflow()
-    from aiart_convert.crossval import score_converted_fold
+    from aiart_convert.crossval import judge_changes, score_converted_fold
     from aiart_convert.edge_process import installed_runtimes
     from aiart_train.crossval import pooled_report
     from aiart_train.evaluation.comparison import compare, describe
-    from aiart_train.evaluation.scores import (
-        SCORES,
-        ScoredRow,
-        read_scores,
-        scores_of,
-        write_scores,
-    )
+    from aiart_train.evaluation.robustness import spread
+    from aiart_train.evaluation.scores import SCORES, read_scores, scores_of, write_scores
     from aiart_train.report.run import headline, save_report
     from aiart_train.run_folder import CARD, CROSSVAL, read_card
 
@@ -341,12 +345,21 @@ def crossval(folder: Path, precision: str) -> None:
         raise RunFolderError(folder, "not what  aiart-train crossval  leaves")
     before = read_scores(folder / SCORES)
     runtime = installed_runtimes(precision)[0]
-    rows: list[ScoredRow] = []
+    chosen = sorted(spread(before, CHANGED), key=lambda row: row.fold or 0) if robustness else []
+    folds = []
     for number in range(1, card["folds"] + 1):
         _tell(f"fold {number}/{card['folds']}")
-        rows += score_converted_fold(folder / f"fold-{number}", number, precision, runtime)
+        to_change = [row for row in chosen if row.fold == number]
+        fold = score_converted_fold(
+            folder / f"fold-{number}", number, precision, runtime, to_change
+        )
+        folds.append(fold)
+    rows = [row for fold in folds for row in fold.rows]
     networks = f"the {precision} file of a network of {card['folds']}, with {runtime.name},"
     report = pooled_report(f"{folder.resolve().name}, {precision}", networks, card, rows)
+    if robustness:
+        changes = judge_changes(chosen, folds, report.decisions.rules)
+        report = replace(report, robustness=changes)
     out = folder / precision
     make_folder(out)
     write_scores(out / SCORES, rows)

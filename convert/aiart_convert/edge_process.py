@@ -13,18 +13,21 @@ import pickle
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from aiart_convert import INTEGER, TARGETS
 from aiart_edge.errors import AiartError, RuntimeUnavailable
-from aiart_edge.image import InputRule, read_pixels
+from aiart_edge.image import InputRule, decode, read_pixels
 from aiart_edge.installation import install_command
 from aiart_edge.runtime import Network
+
+Change = Callable[[Image.Image], bytes]
 
 _X86 = ("x86_64", "AMD64", "i686")
 
@@ -98,9 +101,37 @@ def score_on_edge(
         RuntimeUnavailable: the runtime died.
         ValueError: the runtime refuses the network.
     """
+    found: NDArray[np.float64] = score_versions_on_edge(network, pictures, rule, runtime, (None,))[
+        0
+    ]
+    return found
+
+
+def score_versions_on_edge(
+    network: bytes,
+    pictures: Sequence[Path],
+    rule: InputRule,
+    runtime: Runtime,
+    changes: Sequence[Change | None],
+) -> NDArray[np.float64]:
+    """Score pictures that were changed first; otherwise as `score_on_edge` does.
+
+    Args:
+        network: a TFLite flatbuffer.
+        pictures: files.
+        rule: how the network wants its pictures.
+        runtime: to run it with.
+        changes: from a whole picture to the bytes of a changed one; None leaves it as it is.
+
+    Returns:
+        float64 of shape [changes, n, 2].
+
+    Raises:
+        PictureError, RuntimeUnavailable, ValueError: as there.
+    """
     done = subprocess.run(
         [sys.executable, "-P", "-m", __name__],
-        input=pickle.dumps((network, pictures, rule, runtime)),
+        input=pickle.dumps((network, pictures, rule, runtime, changes)),
         capture_output=True,  # delegates announce themselves, and Ctrl-C reaches it too
         check=False,
     )
@@ -114,7 +145,7 @@ def score_on_edge(
 
 
 def _answer(request: bytes) -> NDArray[np.float64] | Exception:
-    network, pictures, rule, runtime = pickle.loads(request)
+    network, pictures, rule, runtime, changes = pickle.loads(request)
     library = importlib.import_module(f"{runtime.module}.interpreter")
     try:
         interpreter = library.Interpreter(
@@ -123,10 +154,16 @@ def _answer(request: bytes) -> NDArray[np.float64] | Exception:
             experimental_op_resolver_type=library.OpResolverType[runtime.kernels],
         )
         loaded = Network(interpreter)
-        scores = [loaded.scores(read_pixels(picture, rule)) for picture in pictures]
+        scores = [
+            [
+                loaded.scores(read_pixels(change(decode(picture)) if change else picture, rule))
+                for picture in pictures
+            ]
+            for change in changes
+        ]
     except (AiartError, ValueError) as error:
         return error
-    return np.array(scores, dtype=np.float64)
+    return np.array(scores, dtype=np.float64).reshape(len(changes), len(pictures), -1)
 
 
 if __name__ == "__main__":

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import Result
 
+from aiart_convert.crossval import ConvertedFold, judge_changes
+from aiart_edge.decision import DecisionRule
 from aiart_edge.model_file import read_model_file
+from aiart_train.data.split import SplitRow
 from aiart_train.evaluation.calibration import fit_decision
 from aiart_train.evaluation.evaluate import targets
-from aiart_train.evaluation.scores import read_scores, scores_of
+from aiart_train.evaluation.perturbations import PERTURBATIONS
+from aiart_train.evaluation.scores import add_scores, read_scores, scores_of
 
 Command = Callable[..., Result]
 
@@ -30,7 +35,7 @@ def before(art: Path, tmp_path_factory: pytest.TempPathFactory, aiart_train: Com
 
 @pytest.fixture(scope="module")
 def converted(before: Path, aiart_convert: Command) -> Result:
-    return aiart_convert("crossval", before, "--quantize", "int8")
+    return aiart_convert("crossval", before, "--quantize", "int8", "--robustness")
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +57,32 @@ def test_the_report_names_the_precision_and_the_runtime(folder: Path) -> None:
     report = (folder / "report.md").read_text()
     assert "int8 file of a network of 2, with " in report
     assert json.loads((folder / "metrics.json").read_text())["n"] == 80
+
+
+def test_the_files_are_tried_on_changed_pictures_each_by_the_rule_of_its_fold(
+    folder: Path,
+) -> None:
+    metrics = json.loads((folder / "metrics.json").read_text())
+    as_it_is, *changed = metrics["robustness"]
+    assert as_it_is == {
+        "name": "as it is",
+        "accuracy": metrics["accuracy"],
+        "balanced_accuracy": metrics["balanced_accuracy"],
+        "flip_rate": 0.0,
+    }
+    assert [each["name"] for each in changed] == list(PERTURBATIONS)
+
+
+def test_verdicts_on_changed_pictures_are_those_of_their_folds_rule() -> None:
+    picture = SplitRow("a.jpg", "ai", "ai", 0, "test", "0" * 64, 0)
+    rows = [*add_scores([picture], np.array([[0.6, 0.4]]), 1)]
+    rows += add_scores([replace(picture, path="b.jpg")], np.array([[0.6, 0.4]]), 2)
+    p_ai = np.full((1 + len(PERTURBATIONS), 1), 0.6)
+    p_ai[2], p_ai[3] = 0.8, 0.4
+    folds = 2 * [ConvertedFold((), np.stack([p_ai, 1 - p_ai], axis=-1))]
+    rules = [DecisionRule(1.0, 0.3, 0.7), DecisionRule(1.0, 0.5, 0.9)]
+    flips = [each.flip_rate for each in judge_changes(rows, folds, rules)]
+    assert flips[:4] == [0, 0, 0.5, 0.5]  # ai by the first rule alone; human by the second
 
 
 def test_keras_and_the_files_are_compared(converted: Result) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from pathlib import Path
 
 import keras
@@ -15,7 +16,8 @@ from aiart_edge.decision import DecisionRule
 from aiart_edge.image import decode, read_pixels
 from aiart_train.data.split import SplitRow
 from aiart_train.evaluation.evaluate import measure, predict
-from aiart_train.evaluation.robustness import PERTURBATIONS, UNCHANGED, sweep
+from aiart_train.evaluation.perturbations import PERTURBATIONS
+from aiart_train.evaluation.robustness import UNCHANGED, spread, sweep
 
 RULE = InputRule(24, 24)
 VERDICTS = DecisionRule(1.0, low=0.3, high=0.7)
@@ -116,3 +118,23 @@ def test_the_unchanged_pictures_are_measured_as_evaluation_does_it(
     assert unchanged.accuracy == expected.accuracy
     assert unchanged.balanced_accuracy == expected.balanced_accuracy
     assert walked == rows
+
+
+def test_pictures_are_spread_over_sources_as_evenly_as_these_allow() -> None:
+    sizes = {("ai", "large"): 50, ("ai", "small"): 3, ("human", "other"): 20}
+    rows = [
+        SplitRow(f"{source}/{n}", label, source, n, "test", f"{(7 * n) % 64:064x}", n)
+        for (label, source), size in sizes.items()
+        for n in range(size)
+    ]
+    chosen = spread(rows, 15)
+    counts = Counter(row.source for row in chosen)
+    assert counts == {"large": 6, "small": 3, "other": 6}
+    assert set(spread(rows[::-1], 15)) == set(chosen)
+    assert len(spread(rows, 1000)) == len(rows)
+
+
+def test_webp_is_written_at_the_quality_that_the_name_says() -> None:
+    image, expected = draw_picture(), io.BytesIO()
+    image.save(expected, "WEBP", quality=80)
+    assert PERTURBATIONS["WebP 80"](image) == expected.getvalue()

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import io
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
 
 from aiart_edge.decision import DecisionRule, Verdict
 from aiart_edge.image import InputRule, decode, read_pixels
-from aiart_train.data.split import SplitRow
+from aiart_train.data.split import Row, SplitRow
 from aiart_train.evaluation.calibration import apply_rule
 from aiart_train.evaluation.evaluate import measure, to_scores
+from aiart_train.evaluation.perturbations import PERTURBATIONS
 
 UNCHANGED = "as it is"
-
-_BLUR_SIGMA = 2  # pixels of the full picture
-_CROPS = (0.9, 0.8)  # of each side
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class Robustness:
     """Figures on pictures that were all changed in one way.
 
     Args:
-        name: `UNCHANGED`, or a name in `PERTURBATIONS`.
+        name: `UNCHANGED`, or a name in `perturbations.PERTURBATIONS`.
         accuracy: share of right answers at the threshold 0.5.
         balanced_accuracy: mean of both classes' recall; None where a class has no picture.
         flip_rate: share of the pictures whose verdict (`ai`, `human` or `unsure`) is not the one on
@@ -40,41 +37,6 @@ class Robustness:
     accuracy: float
     balanced_accuracy: float | None
     flip_rate: float
-
-
-def _jpeg(image: Image.Image, quality: int) -> bytes:
-    return _encode(image, "JPEG", quality=quality)
-
-
-def _halve_and_back(image: Image.Image) -> bytes:
-    half = image.resize((max(image.width // 2, 1), max(image.height // 2, 1)))
-    return _encode(half.resize(image.size))
-
-
-def _blur(image: Image.Image) -> bytes:
-    return _encode(image.filter(ImageFilter.GaussianBlur(_BLUR_SIGMA)))
-
-
-def _crop(image: Image.Image, kept: float) -> bytes:
-    width, height = max(round(kept * image.width), 1), max(round(kept * image.height), 1)
-    left, top = (image.width - width) // 2, (image.height - height) // 2
-    return _encode(image.crop((left, top, left + width, top + height)))
-
-
-def _encode(image: Image.Image, file_format: str = "PPM", **options: int) -> bytes:
-    """Encode to bytes; PPM loses nothing and takes no time."""
-    stream = io.BytesIO()
-    image.save(stream, file_format, **options)
-    return stream.getvalue()
-
-
-# From a whole picture of mode RGB to the bytes of a changed one, which `read_pixels` reads.
-PERTURBATIONS: dict[str, Callable[[Image.Image], bytes]] = {
-    **{f"JPEG {quality}": partial(_jpeg, quality=quality) for quality in (95, 75, 50, 30)},
-    "half size and back": _halve_and_back,
-    f"Gaussian blur, {_BLUR_SIGMA} px": _blur,
-    **{f"centre crop, {kept:.0%} of each side": partial(_crop, kept=kept) for kept in _CROPS},
-}
 
 
 def sweep(
@@ -106,12 +68,48 @@ def sweep(
         PictureError: a picture cannot be read.
     """
     outputs = [score(_versions(folder / row.path, rule)) for row in progress(rows)]
-    by_version = np.stack(outputs, axis=1)  # [versions, n, outputs]
-    unchanged = apply_rule(to_scores(by_version[0]), decision).verdicts
+    by_version = [to_scores(output) for output in np.stack(outputs, axis=1)]
+    return measure_changes(rows, by_version, lambda scores: apply_rule(scores, decision).verdicts)
+
+
+def measure_changes(
+    rows: Sequence[SplitRow],
+    by_version: Iterable[NDArray[np.float64]],
+    verdicts_of: Callable[[NDArray[np.float64]], Sequence[Verdict]],
+) -> tuple[Robustness, ...]:
+    """Measure scores of pictures as they are and changed in every way.
+
+    Args:
+        rows: the pictures.
+        by_version: scores of shape [n, 2] of the unchanged pictures, then of each perturbation.
+        verdicts_of: decides on such scores.
+
+    Returns:
+        The figures of the unchanged pictures, then of each perturbation.
+    """
+    unchanged, *changed = by_version
+    before = verdicts_of(unchanged)
     return tuple(
-        _measure(name, rows, to_scores(output), decision, unchanged)
-        for name, output in zip((UNCHANGED, *PERTURBATIONS), by_version, strict=True)
+        _measure(name, rows, scores, verdicts_of(scores), before)
+        for name, scores in zip((UNCHANGED, *PERTURBATIONS), (unchanged, *changed), strict=True)
     )
+
+
+def spread(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
+    """Choose pictures so that sources of each class have as even a share as their sizes allow.
+
+    Args:
+        rows: to choose from.
+        count: how many; all, where there are fewer.
+
+    Returns:
+        Them, chosen by their SHA-256 alone.
+    """
+    of_sources: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row.sha256):
+        of_sources[row.label, row.source].append(row)
+    in_turn = chain.from_iterable(zip_longest(*of_sources.values()))
+    return tuple(islice((row for row in in_turn if row is not None), count))
 
 
 def _versions(path: Path, rule: InputRule) -> NDArray[np.uint8]:
@@ -125,10 +123,9 @@ def _measure(
     name: str,
     rows: Sequence[SplitRow],
     scores: NDArray[np.float64],
-    decision: DecisionRule,
-    unchanged: tuple[Verdict, ...],
+    verdicts: Sequence[Verdict],
+    before: Sequence[Verdict],
 ) -> Robustness:
     metrics = measure(rows, scores)
-    verdicts = apply_rule(scores, decision).verdicts
-    flips = sum(got != before for got, before in zip(verdicts, unchanged, strict=True))
+    flips = sum(now != then for now, then in zip(verdicts, before, strict=True))
     return Robustness(name, metrics.accuracy, metrics.balanced_accuracy, flips / len(rows))
