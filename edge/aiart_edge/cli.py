@@ -180,8 +180,14 @@ def _find(paths: tuple[str, ...], recursive: bool, from_file: Any) -> list[Input
 
     if not paths and from_file is None:
         raise click.UsageError("name a picture, a folder, or a list with --from-file")
-    names = [*paths, *(read_list(_read_all(from_file)) if from_file else ())]
-    return list(find_inputs(names, recursive=recursive))
+    try:
+        listed = read_list(_read_all(from_file)) if from_file else []
+    except ValueError as error:
+        raise click.UsageError(f"the list cannot be used: {error}") from error
+    return [
+        *find_inputs(paths, recursive=recursive),
+        *find_inputs(listed, recursive=recursive, patterns=False),
+    ]
 
 
 class _Tally:

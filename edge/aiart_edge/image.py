@@ -264,7 +264,7 @@ def _open(stream: BinaryIO) -> Image.Image:
     stream.seek(0)
     if start == b"\xff\xd8\xff":  # Image.open would load the plugins of four other formats first
         return JpegImagePlugin.jpeg_factory(stream)
-    from aiart_edge.inputs import HEAD, HEIC, find_format  # noqa: PLC0415  a JPEG needs no table
+    from aiart_edge.formats import HEAD, HEIC, find_format  # noqa: PLC0415  a JPEG needs no table
 
     head = stream.read(HEAD)
     stream.seek(0)

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,9 @@ from hypothesis import given
 from hypothesis.strategies import binary
 from PIL import Image
 
+from aiart_edge.formats import find_format
 from aiart_edge.image import InputRule, read_pixels
-from aiart_edge.inputs import find_format, read_list
+from aiart_edge.inputs import read_list
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "van-gogh-auvers-1890.jpg"
 
@@ -306,8 +308,36 @@ def test_an_endless_list_is_wrong_usage(
 
 
 @given(content=binary(max_size=60))
-def test_any_list_gives_names_or_nothing(content: bytes) -> None:
-    assert all(read_list(content))
+def test_any_list_gives_names_or_is_refused(content: bytes) -> None:
+    with suppress(ValueError):
+        assert all(read_list(content))
+
+
+@pytest.mark.parametrize("content", [SAMPLE.read_bytes(), b"\n" + b"a" * 5000])
+def test_what_is_no_list_is_one_line_of_wrong_usage(
+    content: bytes, aiart_edge: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "list").write_bytes(content)
+    result = aiart_edge("classify", "--from-file", tmp_path / "list")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith("Error: the list cannot be used")
+
+
+def test_a_name_in_a_list_is_no_pattern(aiart_edge: Command, tmp_path: Path) -> None:
+    shutil.copy(SAMPLE, tmp_path / "a1.jpg")
+    (tmp_path / "list").write_text(f"{tmp_path}/a[1].jpg\n")
+    result = aiart_edge("classify", "--from-file", tmp_path / "list")
+    assert result.exit_code == 1
+    assert "a[1].jpg: cannot be read (No such file or directory)" in result.stderr
+
+
+def test_odd_names_are_kept(aiart_edge: Command, tmp_path: Path) -> None:
+    names = ["-", "--csv", "two\nlines", "[x]*?.jpg", " ", "\x1b[2J", "=1", "\udcff", "a" * 255]
+    for name in names:
+        shutil.copy(SAMPLE, tmp_path / name)
+    result = aiart_edge("classify", "--jsonl", tmp_path)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert sorted(verdicts(result)) == sorted(names)
 
 
 def test_a_pipe_that_nobody_writes_to_does_not_block_for_ever(
