@@ -13,7 +13,8 @@ from pathlib import Path
 
 from aiart_edge.classifier import Classification, Classifier
 from aiart_edge.errors import DataError
-from aiart_edge.inputs import find_format, look_at
+from aiart_edge.formats import find_format
+from aiart_edge.inputs import look_at
 from aiart_edge.ledger import Arrival, Ledger
 from aiart_edge.output import Record
 
