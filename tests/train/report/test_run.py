@@ -7,11 +7,15 @@ import io
 import json
 import os
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from PIL import Image
 
 from aiart_edge import PictureError
@@ -19,6 +23,7 @@ from aiart_edge.decision import DecisionRule
 from aiart_train.data.split import SplitRow
 from aiart_train.evaluation.calibration import apply_rule
 from aiart_train.evaluation.robustness import Robustness
+from aiart_train.report.plots import draw_coverage, draw_history, draw_reliability, draw_roc
 from aiart_train.report.run import Report, headline, save_report
 
 CARD = {
@@ -207,6 +212,37 @@ def test_a_report_of_one_class_without_history_robustness_or_mistakes_leaves_tho
     for title in ("## How it learned", "## Robustness", "it is surest"):
         assert title not in text
     assert not (tmp_path / "roc.png").exists()
+
+
+def test_no_heading_of_the_markdown_is_empty(saved: Path) -> None:
+    blocks = (saved / "report.md").read_text(encoding="utf-8").split("\n\n")
+    below = dict(pairwise(blocks))
+    assert below["## Human art it is surest is AI"].startswith("- p(ai) 0.88  37.png\n")
+    assert [block for block in blocks if block.startswith("##") and below[block][0] == "#"] == []
+
+
+def test_what_would_be_a_single_dot_is_not_drawn(report: Report, tmp_path: Path) -> None:
+    alike = make_report(report.folder, list(report.rows), [0.9] * len(report.rows))
+    history = {name: values[:1] for name, values in HISTORY.items()}
+    save_report(tmp_path, replace(alike, history=history, chosen_epoch=1))
+    assert {path.stem for path in tmp_path.glob("*.png")} == {"confusion", "roc"}
+    assert "## How it learned" not in (tmp_path / "report.md").read_text()
+
+
+def test_a_legend_stands_where_no_point_can_lie(report: Report) -> None:
+    rows, scores, p_ai = report.rows, report.scores, report.decisions.p_ai
+    draws = (
+        partial(draw_history, history=HISTORY, name="loss", chosen_epoch=2),
+        partial(draw_roc, rows=rows, scores=scores),
+        partial(draw_reliability, rows=rows, scores=scores, p_ai=p_ai),
+        partial(draw_coverage, rows=rows, p_ai=p_ai, metrics=report.decision_metrics),
+    )
+    for draw in draws:
+        figure = Figure(layout="constrained")
+        draw(figure)
+        FigureCanvasAgg(figure).draw()
+        (legend,), (axes,) = figure.legends, figure.axes
+        assert legend.get_window_extent().y0 >= axes.get_window_extent().y1
 
 
 def test_a_picture_that_is_gone_is_one_line_and_leaves_no_file(

@@ -45,7 +45,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A small picture; only HTML shows it.
+    """A small picture; Markdown shows its caption alone.
 
     Args:
         caption: below it.
@@ -116,22 +116,22 @@ def to_markdown(document: Document) -> str:
     """Write a document as Markdown.
 
     Args:
-        document: of which the thumbnails are left out.
+        document: of the thumbnails, the captions are listed.
 
     Returns:
         Markdown; `plot_files` lie beside it.
     """
-    blocks = [
-        f"# {_plain(document.title)}",
-        _plain(document.subtitle),
-        f"**{_plain(document.lead)}**",
-    ]
+    blocks = [f"# {_plain(document.title)}"]
+    if document.subtitle:
+        blocks.append(_plain(document.subtitle))
+    blocks.append(f"**{_plain(document.lead)}**")
     for section in document.sections:
         blocks.append(f"## {_plain(section.title)}")
         if section.text:
             blocks.append(_plain(section.text))
-        if section.lines:
-            blocks.append("\n".join(f"- {_plain(line)}" for line in section.lines))
+        lines = (*section.lines, *(thumbnail.caption for thumbnail in section.thumbnails))
+        if lines:
+            blocks.append("\n".join(f"- {_plain(line)}" for line in lines))
         for table in section.tables:
             blocks.append(table_to_markdown(table))
         for plot in section.plots:

@@ -52,7 +52,7 @@ def draw_history(figure: Figure, history: History, name: str, chosen_epoch: int 
         )
     axes.set(xlabel="epoch", ylabel=name)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend()
+    _legend_above(figure)
 
 
 def draw_confusion(figure: Figure, metrics: Metrics) -> None:
@@ -92,13 +92,9 @@ def draw_roc(figure: Figure, rows: Sequence[SplitRow], scores: NDArray[np.float6
     fpr, tpr = roc(rows, scores)
     axes.plot(fpr, tpr, color="C0")
     best = int(np.flatnonzero(fpr <= MOST_FPR)[-1])
-    axes.plot(fpr[best], tpr[best], "o", color="C1", markersize=8)
-    axes.annotate(
-        f"{tpr[best]:.0%} found at {MOST_FPR:.0%} false alarms",
-        (fpr[best], tpr[best]),
-        (12, -16),
-        textcoords="offset points",
-    )
+    found = f"{tpr[best]:.0%} found at {MOST_FPR:.0%} false alarms"
+    axes.plot(fpr[best], tpr[best], "o", color="C1", markersize=8, label=found)
+    _legend_above(figure)
 
 
 def draw_reliability(
@@ -130,7 +126,7 @@ def draw_reliability(
         elinewidth=1,
         label="calibrated",
     )
-    axes.legend(loc="upper left")
+    _legend_above(figure)
 
 
 def draw_coverage(
@@ -151,14 +147,15 @@ def draw_coverage(
     coverage, accuracy = coverage_curve(rows, p_ai)
     axes.plot(coverage, accuracy, color="C0")
     if metrics.covered_accuracy is not None:
-        axes.plot(metrics.coverage, metrics.covered_accuracy, "o", color="C1", markersize=8)
-        axes.annotate(
-            "the verdicts",
-            (metrics.coverage, metrics.covered_accuracy),
-            (8, 8),
-            textcoords="offset points",
-        )
+        point = metrics.coverage, metrics.covered_accuracy
+        axes.plot(*point, "o", color="C1", markersize=8, label="the verdicts")
+        _legend_above(figure)
     axes.set(xlim=(0, 1.02), ylim=(min(0.5, float(accuracy.min())) - 0.02, 1.02))
+
+
+def _legend_above(figure: Figure) -> None:
+    """Say what is what where no point can lie."""
+    figure.legend(loc="outside upper center", ncols=3)
 
 
 def _unit_square(figure: Figure, xlabel: str, ylabel: str) -> Axes:

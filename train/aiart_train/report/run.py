@@ -25,6 +25,7 @@ from aiart_train.evaluation.evaluate import (
     answer,
     measure,
     measure_decisions,
+    reliability,
     targets,
     wilson_interval,
 )
@@ -306,6 +307,26 @@ def _answers(report: Report) -> Section:
 
 def _verdicts(report: Report) -> Section:
     metrics, rows, p_ai = report.decision_metrics, report.rows, report.decisions.p_ai
+    plots = []
+    if max(len(reliability(rows, one).counts) for one in (report.scores[:, 0], p_ai)) > 1:
+        plots.append(
+            _plot(
+                "reliability",
+                "Reliability: on the dotted line, p(ai) comes true as often as it says. "
+                "The bars are 95% intervals.",
+                partial(draw_reliability, rows=rows, scores=report.scores, p_ai=p_ai),
+            )
+        )
+    if len(set(np.abs(p_ai - 0.5))) > 1:
+        plots.append(
+            _plot(
+                "coverage",
+                "Coverage: if only the surest are answered, how many are right? The verdicts need "
+                "not lie on the curve, since each end of the unsure band is fitted to its own "
+                "class.",
+                partial(draw_coverage, rows=rows, p_ai=p_ai, metrics=metrics),
+            )
+        )
     counts = Table(
         ("true class", *(f"called {verdict}" for verdict in VERDICTS)),
         tuple((label, *map(str, row)) for label, row in zip(LABELS, metrics.verdicts, strict=True)),
@@ -314,21 +335,7 @@ def _verdicts(report: Report) -> Section:
         "Verdicts and confidence",
         "Where it may be unsure.",
         tables=(counts,),
-        plots=(
-            _plot(
-                "reliability",
-                "Reliability: on the dotted line, p(ai) comes true as often as it says. "
-                "The bars are 95% intervals.",
-                partial(draw_reliability, rows=rows, scores=report.scores, p_ai=p_ai),
-            ),
-            _plot(
-                "coverage",
-                "Coverage: if only the surest are answered, how many are right? The verdicts need "
-                "not lie on the curve, since each end of the unsure band is fitted to its own "
-                "class.",
-                partial(draw_coverage, rows=rows, p_ai=p_ai, metrics=metrics),
-            ),
-        ),
+        plots=tuple(plots),
     )
 
 
@@ -408,7 +415,7 @@ def _thumbnail(report: Report, position: int) -> Thumbnail:
 
 
 def _learning(report: Report) -> tuple[Section, ...]:
-    if report.history is None:
+    if report.history is None or len(report.history["loss"]) == 1:  # which the figures tell
         return ()
     plots = tuple(
         _plot(
