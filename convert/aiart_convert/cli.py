@@ -67,7 +67,8 @@ def main() -> None:
 @click.option(
     "--data",
     type=PATH,
-    help="The data folder; for a .keras file without --split, a split of it is drawn.  "
+    help="The data folder, or a CSV file of path,label; for a .keras file without --split, a split "
+    "of it is drawn.  "
     "[default: where the run's card says]",
 )
 @class_options

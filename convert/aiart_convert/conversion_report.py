@@ -111,7 +111,7 @@ def doubts(conversion: Conversion, part: str) -> list[str]:
     found = []
     if keras.chance > _CHANCE:
         found.append(
-            f"the Keras model is not shown to be better than chance: it answers "
+            f"the Keras model's answers are not shown to be better than chance: it answers "
             f"{keras.keras_accuracy:.1%} of {keras.n} {part} pictures rightly (Fisher's exact "
             f"test, p = {keras.chance:.2g}), and a file that agrees with it is no better"
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiart_edge.decision import LABELS
 from aiart_edge.errors import DataError, ModelFileError
-from aiart_train.data.dataset import fingerprint, scan
+from aiart_train.data.dataset import fingerprint, root_of, scan
 from aiart_train.data.split import SplitRow, draw_split
 from aiart_train.run_folder import CARD, latest_run, open_run, read_card, read_split_of
 
@@ -42,7 +42,7 @@ def find_run(path: Path | None, data: Path | None, runs: Path) -> Source:
 
     Args:
         path: of its folder; None for the newest.
-        data: the data folder, where it is not where the card says.
+        data: the data folder or list, where it is not where the card says.
         runs: the folder of all runs.
 
     Returns:
@@ -77,7 +77,7 @@ def find_model(
     Args:
         path: the .keras file.
         split: the split.csv that it was trained on; one is drawn where there is none.
-        data: the data folder; where there is a split, its card may tell.
+        data: the data folder or list; where there is a split, its card may tell.
         labels: in the order of the model's outputs.
         names: of the classes' folders, see `dataset.scan`.
 
@@ -103,9 +103,11 @@ def find_model(
             "say which split it was trained on with  --split split.csv  or, where it has none, "
             "which data with  --data FOLDER",
         )
-    dataset = scan(_existing(data), names=names)
+    _existing(data)
+    dataset = scan(data, names=names)
     rows = draw_split(dataset, _SEED)
-    return Source(path, path.stem, rows, data, fingerprint(dataset.pictures), labels)
+    data_sha256 = fingerprint(dataset.pictures)
+    return Source(path, path.stem, rows, dataset.folder, data_sha256, labels)
 
 
 def read_picture(folder: Path, row: SplitRow) -> bytes:
@@ -132,7 +134,8 @@ def read_picture(folder: Path, row: SplitRow) -> bytes:
     return content
 
 
-def _existing(folder: Path) -> Path:
-    if not folder.is_dir():
-        raise DataError(folder, "the data folder is not there: say where it is with  --data FOLDER")
-    return folder
+def _existing(place: Path) -> Path:
+    """Give the folder that the pictures of a data folder, or of a list, lie below."""
+    if not place.exists():
+        raise DataError(place, "the data folder is not there: say where it is with  --data FOLDER")
+    return root_of(place)

@@ -97,6 +97,18 @@ def test_a_keras_file_is_converted_with_its_split_and_its_data(
     assert description.metrics["test_n"] == 16
 
 
+def test_a_keras_file_is_converted_with_a_list_of_pictures(
+    spoilt_run: Path, art: Path, aiart_convert: Command, tmp_path: Path
+) -> None:
+    with (tmp_path / "art.csv").open("w") as file:
+        file.write("path,label\n")
+        file.writelines(f"{path},{path.parent.name}\n" for path in art.glob("*/*"))
+    lone = Path(shutil.copy(spoilt_run / "model.keras", tmp_path / "mine.keras"))
+    result = aiart_convert(lone, "--data", tmp_path / "art.csv", "--quantize", "float32")
+    assert result.exit_code == 0, result.stderr
+    assert (tmp_path / "mine-float32.tflite").is_file()
+
+
 def test_the_test_part_is_never_opened_for_a_conversion(
     spoilt_run: Path, art: Path, aiart_convert: Command, tmp_path: Path
 ) -> None:
@@ -233,7 +245,7 @@ def test_figures_of_a_rule_are_cross_fitted_where_there_are_pictures_for_it(
 
 def test_a_network_at_chance_and_few_pictures_are_warned_of(doubtful: tuple[Result, Path]) -> None:
     chance, few, _ = doubtful[0].stderr.splitlines()
-    assert chance.startswith("warning: the Keras model is not shown to be better than chance")
+    assert chance.startswith("warning: the Keras model's answers are not shown to be better")
     assert few.startswith("warning: there are 1 pictures of AI art and 1 of human art")
 
 

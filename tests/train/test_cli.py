@@ -216,6 +216,22 @@ def test_other_data_are_evaluated_where_no_part_is_overwritten(
     assert robustness[0].keys() >= {"name", "accuracy", "flip_rate"}
 
 
+def test_a_list_is_evaluated_like_its_folder(
+    run: Path, art: Path, aiart_train: Command, tmp_path: Path
+) -> None:
+    with (tmp_path / "art.csv").open("w") as file:
+        file.write("path,label\n")
+        file.writelines(f"{path},{path.parent.name}\n" for path in art.glob("*/*"))
+    assert aiart_train("audit", tmp_path / "art.csv", "--out", tmp_path).exit_code == 0
+    results = [aiart_train("evaluate", run, "--data", data) for data in (art, tmp_path / "art.csv")]
+    assert [result.exit_code for result in results] == [0, 0]
+    of_folder, of_list = (
+        {row.sha256: row.p_ai for row in read_scores(Path(result.stdout.strip()) / "scores.csv")}
+        for result in results
+    )
+    assert of_folder == of_list
+
+
 @pytest.mark.parametrize("name", ["model.keras", "scores.csv"])
 def test_a_run_that_lacks_a_file_cannot_be_evaluated(
     name: str, run: Path, aiart_train: Command, one_line: OneLine

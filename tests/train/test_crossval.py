@@ -67,8 +67,9 @@ def splits(folder: Path) -> list[tuple[SplitRow, ...]]:
 
 
 def test_folds_that_are_done_are_not_trained_again(resumed: Result, folder: Path) -> None:
-    first, second, epoch, headline = resumed.stderr.splitlines()
+    first, second, foretold, epoch, headline = resumed.stderr.splitlines()
     assert (first, second) == ("fold 1/2", "fold 2/2")
+    assert foretold.startswith("about ")
     assert epoch.startswith("epoch 1/1  ")
     assert headline.startswith("Of 80 pictures, each scored by a network of 2")
 

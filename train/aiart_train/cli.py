@@ -31,7 +31,7 @@ from aiart_train.options import (
     training_options,
     usage_errors,
 )
-from aiart_train.progress import listener, progress, say
+from aiart_train.progress import Forecast, listener, progress, say
 
 if TYPE_CHECKING:
     from aiart_train.data.dataset import Dataset
@@ -153,14 +153,17 @@ def _train(made: NewRun, together: Workers | None) -> None:
     card = read_card(made.partial / CARD)
     rows = read_split(made.partial / SPLIT)
     recipe, folder, seed = from_dict(card["recipe"]), Path(card["data"]["folder"]), card["seed"]
-    checkpoint, shown = made.partial / CHECKPOINT, listener(recipe)
+    trained, validation, test = (rows_of(rows, part) for part in PARTS)
+    checkpoint, shown = (
+        made.partial / CHECKPOINT,
+        listener(Forecast(recipe, len(trained), len(validation))),
+    )
     with usage_errors(UnfitRecipe):
         if together is None:
             model, history = train(recipe, folder, rows, seed, checkpoint, shown)
         else:
             shared = together.divide(rows, recipe.batch_size)
             model, history = train(recipe, folder, shared, seed, checkpoint, shown, together.scope)
-    validation, test = rows_of(rows, "validation"), rows_of(rows, "test")
     validated = predict(model, folder, validation, recipe.input, progress("Validating"))
     tested = predict(model, folder, test, recipe.input, progress("Testing"))
     decisions = apply_rule(tested, fit_decision(validated, targets(validation)))
@@ -272,7 +275,7 @@ def crossval(
 def _cross_validate(made: NewRun) -> None:
     """Train and score the folds that a hidden run folder plans, but for those done, and report."""
     from aiart_train.crossval import pooled_report, score_fold
-    from aiart_train.data.split import TRAINED, read_split
+    from aiart_train.data.split import TRAINED, read_split, rows_of
     from aiart_train.evaluation.scores import SCORES, write_scores
     from aiart_train.learning.fit import UnfitRecipe
     from aiart_train.report.run import headline, save_report
@@ -281,12 +284,15 @@ def _cross_validate(made: NewRun) -> None:
     card = read_card(made.partial / CARD)
     recipe, folder, seed = from_dict(card["recipe"]), Path(card["data"]["folder"]), card["seed"]
     rows: list[ScoredRow] = []
+    rates: dict[bool, float] = {}
     for number in range(1, card["folds"] + 1):
         click.echo(f"fold {number}/{card['folds']}", err=True)
         fold = made.partial / f"fold-{number}"
         split = read_split(fold / SPLIT, TRAINED)
+        trained, validated = (len(rows_of(split, part)) for part in ("train", "validation"))
+        shown = listener(Forecast(recipe, trained, validated, card["folds"] - number, rates))
         with usage_errors(UnfitRecipe):
-            rows += score_fold(recipe, folder, split, seed, number, fold, listener(recipe))
+            rows += score_fold(recipe, folder, split, seed, number, fold, shown)
     report = pooled_report(made.folder.name, f"a network of {card['folds']}", card, rows)
     write_scores(made.partial / SCORES, rows)
     save_report(made.partial, report)
@@ -308,8 +314,8 @@ def _cross_validate(made: NewRun) -> None:
     "--data",
     "folder",
     type=PATH,
-    help="Another folder of art, in place of a part: every file of it that the run neither trained "
-    "on nor validated with.",
+    help="Another folder of art, or CSV file of path,label, in place of a part: all its pictures "
+    "that the run neither trained on nor validated with.",
 )
 @class_options
 @click.option(
@@ -371,6 +377,7 @@ def evaluate(
             click.echo(f"left out: {left_out} pictures that the run has seen, or nearly", err=True)
         name, pictures = folder.resolve().name, f"pictures of {folder.resolve().name}"
         out = run_folder / f"evaluate-data-{name}"  # whose own name may be `test`
+        folder = dataset.folder
         # The report tells of the data that were scored; the split's parts are not among them.
         data = {
             "folder": str(folder.resolve()),
@@ -448,7 +455,7 @@ def audit(
     one_source: tuple[str, ...],
     out: Path,
 ) -> None:
-    """Print what to know of folders of art, DATA, before training on them.
+    """Print what to know of folders of art, or CSV files of path,label, before training on them.
 
     Counts, sizes, formats, duplicates, and how well a classifier tells the classes apart that sees
     only the files' metadata and geometry; warnings where that spoils a training.

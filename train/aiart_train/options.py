@@ -17,7 +17,7 @@ from aiart_train.learning.recipes import RECIPES, Augmentation, Recipe, override
 Command = Callable[..., None]
 
 _CLASS_OPTIONS = (
-    click.option("--ai", help="The folder of AI art in it, where its name does not tell."),
+    click.option("--ai", help="The folder, or label, of AI art, where its name does not tell."),
     click.option("--human", help="The folder of human art, likewise."),
 )
 _SOURCE_OPTION = click.option(
@@ -57,7 +57,8 @@ def training_options(command: Command) -> Command:
             "folders",
             type=PATH,
             multiple=True,
-            help="A folder with one folder of AI art and one of human art; may be repeated.",
+            help="A folder with one folder of AI art and one of human art, or a CSV file with the "
+            "columns path,label and perhaps source; may be repeated.",
         ),
         *_CLASS_OPTIONS,
         _SOURCE_OPTION,

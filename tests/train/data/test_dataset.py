@@ -132,6 +132,71 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
         scan(tmp_path / "missing")
 
 
+def write_list(path: Path, lines: list[str], head: str = "path,label") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes("\r\n".join([head, *lines, ""]).encode("utf-8-sig"))  # as from a spreadsheet
+    return path
+
+
+def pictures_of(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.glob("*/*"))
+
+
+def test_a_list_gives_the_pictures_that_its_folder_gives(folder: Path) -> None:
+    lines = [f"{name},{name.split('/')[0]}" for name in pictures_of(folder)]
+    listed = scan(write_list(folder / "art.csv", lines))
+    assert fingerprint(listed.pictures) == fingerprint(scan(folder).pictures)
+    assert {picture.source for picture in listed.pictures} == {"ai", "human"}
+
+
+def test_a_list_may_say_sources_and_name_pictures_that_lie_elsewhere(folder: Path) -> None:
+    names = pictures_of(folder)
+    lines = [f"../art/{name},{name[:2]},of {number % 3}" for number, name in enumerate(names)]
+    lists = write_list(folder.parent / "lists" / "art.csv", lines, "path,label,source")
+    dataset = scan(lists, names={"ai": "Ai", "human": "Re"})
+    assert dataset.folder == folder.parent
+    assert dataset.pictures[0].path == "art/AiArt/00.jpg"
+    assert {picture.source for picture in dataset.pictures} == {"of 0", "of 1", "of 2"}
+
+
+def test_lists_and_folders_are_one_data_set(folder: Path, art: Path) -> None:
+    lists = write_list(folder / "art.csv", ["AiArt/00.jpg,fake", "RealArt/00.jpg,real"])
+    dataset = scan(art, lists)
+    assert len(dataset.pictures) == 82
+    assert f"{folder.relative_to(dataset.folder)}/ai" in {one.source for one in dataset.pictures}
+
+
+def test_what_a_list_names_and_is_not_there_is_broken(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    lines = [f"{name},{name.split('/')[0]}" for name in pictures_of(folder)]
+    lists = write_list(folder / "art.csv", [*lines, "pipe,ai", "nowhere.png,human"])
+    assert [line.partition(": ")[2] for line in scan(lists).broken] == ["there is no such file"] * 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        (["AiArt/00.jpg,ai", "RealArt/00.jpg,photo"], "found besides: photo; name them with --ai"),
+        (["AiArt/00.jpg,ai"], "the class 'human' has no picture"),
+        (["AiArt/00.jpg,ai", "AiArt/../AiArt/00.jpg,human"], "is listed twice"),
+        (["AiArt/00.jpg"], "line 2 of the list is broken"),
+        ([",ai"], "line 2 of the list is broken"),
+        ([], "the class 'ai' has no picture"),
+    ],
+)
+def test_a_list_that_cannot_be_meant_is_refused(
+    lines: list[str], problem: str, folder: Path
+) -> None:
+    with pytest.raises(DataError, match=problem):
+        scan(write_list(folder / "art.csv", lines))
+
+
+def test_a_list_without_the_columns_says_which(folder: Path) -> None:
+    lists = write_list(folder / "art.csv", ["AiArt/00.jpg,ai"], "file;class")
+    with pytest.raises(DataError, match="its columns are path,label"):
+        scan(lists)
+
+
 def test_a_file_name_that_is_not_utf_8_is_a_name_like_any_other(folder: Path) -> None:
     odd = os.fsdecode(b"AiArt/caf\xe9.jpg")
     (folder / "AiArt" / "00.jpg").rename(folder / odd)

@@ -126,7 +126,7 @@ def test_the_chief_alone_leaves_a_run_and_speaks(
     runs, (chief, other) = together
     assert len([path for path in runs.iterdir() if not path.is_symlink()]) == 1
     assert chief[0] == f"{(runs / 'latest').resolve()}\n"
-    assert [line.split()[0] for line in chief[1].splitlines()] == ["epoch", "epoch", "Of"]
+    assert [line.split()[0] for line in chief[1].splitlines()] == ["about", "epoch", "epoch", "Of"]
     assert other == ["", ""]
     assert read_split(runs / "latest" / "split.csv") == split(art)
 
@@ -134,6 +134,7 @@ def test_the_chief_alone_leaves_a_run_and_speaks(
 def test_a_lost_worker_is_one_line_on_the_chief(art: Path, tmp_path: Path) -> None:
     with two_workers(art, tmp_path, "--epochs", "1000") as (chief, other):
         assert chief.stderr is not None
+        assert chief.stderr.readline().startswith("about ")
         assert chief.stderr.readline().startswith("epoch 1/")
         other.kill()
         said = chief.communicate(timeout=TIMEOUT)[1].splitlines()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -22,6 +22,7 @@ from aiart_edge.errors import DataError
 from aiart_edge.files import write_atomically
 from aiart_train.data.dataset import Dataset, Picture
 from aiart_train.data.duplicates import group, near_pairs
+from aiart_train.data.table import read_rows
 
 PARTS = ("train", "validation", "test")
 TRAINED = ("train", "test")  # without which nothing was trained or measured
@@ -56,7 +57,6 @@ class SplitRow:
 
 
 Row = TypeVar("Row", bound=SplitRow)
-Parsed = TypeVar("Parsed")
 
 
 def make_row(picture: Picture, group: int, part: str) -> SplitRow:
@@ -300,37 +300,6 @@ def write_rows(path: Path, kind: type[Row], rows: Sequence[Row]) -> None:
     writer.writeheader()
     writer.writerows(asdict(row) | {"phash": f"{row.phash:016x}"} for row in rows)
     write_atomically(path, text.getvalue().encode(errors="surrogateescape"))
-
-
-def read_rows(
-    path: Path, what: str, remedy: str, parse: Callable[[dict[str, Any]], Parsed]
-) -> tuple[Parsed, ...]:
-    """Read a CSV file, of pictures or of what belongs to them.
-
-    Args:
-        path: of the file.
-        what: it is, for errors, as in `split`.
-        remedy: what to do where it is broken.
-        parse: from a line's cells to its row; of a broken line it raises KeyError, TypeError or
-            ValueError.
-
-    Returns:
-        Its rows.
-
-    Raises:
-        DataError: it is missing or broken.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
-    except OSError as error:
-        raise DataError(path, f"the {what} cannot be read ({error.strerror})") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    try:
-        return tuple(parse(cells) for cells in reader)
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise DataError(
-            path, f"line {reader.line_num} of the {what} is broken ({error}); {remedy}"
-        ) from error
 
 
 def from_cells(cells: Mapping[str, Any]) -> dict[str, Any]:

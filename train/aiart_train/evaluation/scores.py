@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiart_edge.errors import DataError
-from aiart_train.data.split import SplitRow, from_cells, read_rows, write_rows
+from aiart_train.data.split import SplitRow, from_cells, write_rows
+from aiart_train.data.table import read_rows
 
 SCORES = "scores.csv"
 

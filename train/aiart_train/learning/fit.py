@@ -44,10 +44,12 @@ class Listener:
     Args:
         on_step: called after each step with its number in the epoch, from 1, and their count.
         on_epoch: called after each epoch with its number, from 1, and its figures.
+        on_begin: called before each epoch with its number.
     """
 
     on_step: Callable[[int, int], None] = lambda _step, _steps: None
     on_epoch: Callable[[int, dict[str, float]], None] = lambda _epoch, _figures: None
+    on_begin: Callable[[int], None] = lambda _epoch: None
 
 
 def fit(
@@ -170,6 +172,7 @@ def _begin(
     """Fit the head, if the recipe does, and say how good it is."""
     if not recipe.head_views:
         return Checkpoint()
+    listener.on_begin(1)
     fitted = _copy(model)  # with it no other worker is waited for: each fits the same head
     fold_scales(fitted)
     round_kernels(fitted)
@@ -256,7 +259,9 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no t
 
     def on_epoch_begin(self, epoch: int, logs: object = None) -> None:  # noqa: ARG002
         """Write the checkpoint, and draw the epoch's order."""
-        self._batches.begin_epoch(len(self.state.history.get("loss", ())))
+        before = len(self.state.history.get("loss", ()))
+        self._listener.on_begin(before + 1)
+        self._batches.begin_epoch(before)
         self.state = self.state.at_epoch(epoch, _values(self._variables()))
         if self._path:
             write_checkpoint(self._path, self.state)
