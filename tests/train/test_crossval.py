@@ -41,7 +41,7 @@ def broken(
     runs = tmp_path_factory.mktemp("crossval") / "runs"
     end = broken_off(
         "SIGKILL", "keras.Model.compile", 2, "crossval", "--data", sourced, "--runs", runs,
-        "--by-source", *OPTIONS,
+        "--by-source", "--measure", "*/source0", *OPTIONS,
     )  # fmt: skip
     assert end.returncode == -9, end.stderr
     return runs
@@ -172,6 +172,19 @@ def test_sources_of_a_group_share_a_fold_and_stay_sources(
     assert folds["AiArt/source0"] == folds["AiArt/source3"]
     assert len(folds) == 8
     assert all(len(of_source) == 1 for of_source in folds.values())
+
+
+def test_what_is_to_be_told_apart_is_so_after_a_resumption_too(resumed: Result) -> None:
+    folder = Path(resumed.stdout.strip())
+    apart = json.loads((folder / "metrics.json").read_text())["apart"]["*/source0"]
+    rows = [row for row in read_scores(folder / "scores.csv") if row.source.endswith("source0")]
+    assert apart["n"] == len(rows) == 20
+
+
+def test_a_pattern_that_matches_no_source_is_a_usage_error(art: Path, aiart_train: Command) -> None:
+    result = aiart_train("crossval", "--data", art, "--measure", "kaggle/*")
+    assert result.exit_code == 2
+    assert "--measure 'kaggle/*' matches no source" in result.stderr
 
 
 def test_one_fold_is_a_usage_error(art: Path, aiart_train: Command) -> None:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -205,6 +206,13 @@ def _train(made: NewRun, together: Workers | None) -> None:
     help="A CSV file with the columns source,group: keep sources whole, and those of one group in "
     "one fold.",
 )
+@click.option(
+    "--measure",
+    "apart",
+    multiple=True,
+    metavar="PATTERN",
+    help="Tell the sources that match, as in 'kaggle/*', apart in the report; may be repeated.",
+)
 def crossval(
     folders: tuple[Path, ...],
     ai: str | None,
@@ -218,6 +226,7 @@ def crossval(
     resume: bool,
     folds: int,
     groups: Path | None,
+    apart: tuple[str, ...],
     **values: Any,
 ) -> None:
     """Train a recipe once per fold and score each picture by the network that has not seen it.
@@ -256,6 +265,9 @@ def crossval(
         held_out = hold_out(dataset, read_split(tested, ("test",)))
         left = tuple(picture for picture in dataset.pictures if picture not in held_out)
         dataset = replace(dataset, pictures=left)
+    for pattern in apart:
+        if not any(fnmatchcase(picture.source, pattern) for picture in dataset.pictures):
+            raise click.UsageError(f"--measure {pattern!r} matches no source.")
     tied = read_groups(groups, dataset) if groups else {}
     splits = draw_folds(
         dataset, seed, by_source or bool(tied), folds, validated=recipe.patience > 0, tied=tied
@@ -268,7 +280,7 @@ def crossval(
             fold.mkdir()
             write_split(fold / SPLIT, rows)
             write_card(fold, card | {"kind": FIT})
-        write_card(made.partial, card | {"folds": folds})
+        write_card(made.partial, card | {"folds": folds, "measure": list(apart)})
         _cross_validate(made)
 
 

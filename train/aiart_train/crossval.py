@@ -96,4 +96,5 @@ def pooled_report(
         rows=rows,
         scores=scores,
         decisions=cross_fit(scores, targets(rows), np.array([row.fold for row in rows])),
+        apart=tuple(card.get("measure", ())),
     )

@@ -86,6 +86,17 @@ def saved(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_sources_that_match_a_pattern_are_told_apart(report: Report, tmp_path: Path) -> None:
+    save_report(tmp_path, replace(report, apart=("ai/*", "human")))
+    apart = json.loads((tmp_path / "metrics.json").read_text())["apart"]
+    assert {pattern: part["n"] for pattern, part in apart.items()} == {"ai/*": 27, "human": 13}
+    assert (apart["ai/*"]["accuracy"], apart["human"]["accuracy"]) == (1.0, 0.0)
+    assert apart["human"]["auc"] is None
+    called = [number for number in range(1, 40, 3) if 0.51 + number / 100 >= 0.7]
+    assert apart["human"]["decisions"]["human_called_ai"] == len(called) / 13
+    assert "| human | 13 | 0.0% | n/a |" in (tmp_path / "report.md").read_text()
+
+
 class Page(HTMLParser):
     """What a browser would load, show and close."""
 

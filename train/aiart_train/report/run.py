@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,7 @@ class Report:
         scores: float64 of shape [n, 2], p(ai) and p(human).
         decisions: made of the scores.
         robustness: of the same pictures, or empty.
+        apart: patterns as of a shell; the pictures whose source matches one are told apart, too.
     """
 
     title: str
@@ -88,6 +90,26 @@ class Report:
     scores: NDArray[np.float64]
     decisions: Decisions
     robustness: tuple[Robustness, ...] = ()
+    apart: tuple[str, ...] = ()
+
+    @cached_property
+    def parts(self) -> dict[str, tuple[Metrics, DecisionMetrics]]:
+        """Figures of what is told apart, by its pattern."""
+        found = {}
+        for pattern in self.apart:
+            rows = self.rows
+            places = [n for n, row in enumerate(rows) if fnmatchcase(row.source, pattern)]
+            of_part = [rows[place] for place in places]
+            decisions = Decisions(
+                self.decisions.p_ai[places],
+                tuple(self.decisions.verdicts[place] for place in places),
+                self.decisions.rules,
+            )
+            found[pattern] = (
+                measure(of_part, self.scores[places]),
+                measure_decisions(of_part, decisions),
+            )
+        return found
 
     @cached_property
     def metrics(self) -> Metrics:
@@ -116,6 +138,10 @@ def save_report(folder: Path, report: Report) -> None:
         **asdict(report.metrics),
         "decisions": asdict(report.decision_metrics),
         "robustness": [asdict(figures) for figures in report.robustness],
+        "apart": {
+            pattern: {**asdict(metrics), "decisions": asdict(verdicts)}
+            for pattern, (metrics, verdicts) in report.parts.items()
+        },
     }
     write_atomically(folder / METRICS, (json.dumps(figures, indent=1) + "\n").encode())
     # A path may hold bytes that are no UTF-8: they become question marks.
@@ -155,6 +181,7 @@ def compose(report: Report) -> Document:
             _figures(report),
             _answers(report),
             _verdicts(report),
+            *_apart(report),
             *_sources(report),
             *_robustness(report.robustness),
             *_mistakes(report),
@@ -336,6 +363,33 @@ def _verdicts(report: Report) -> Section:
         "Where it may be unsure.",
         tables=(counts,),
         plots=tuple(plots),
+    )
+
+
+def _apart(report: Report) -> tuple[Section, ...]:
+    lines = tuple(
+        (
+            pattern,
+            str(metrics.n),
+            _share(metrics.accuracy),
+            _share(metrics.balanced_accuracy),
+            _number(metrics.auc),
+            _share(metrics.tpr_at_5_fpr),
+            " / ".join(_number(metrics.classes[label].recall) for label in LABELS),
+            f"{_share(verdicts.coverage)}, {_share(verdicts.covered_accuracy)}",
+            _share(verdicts.human_called_ai),
+        )
+        for pattern, (metrics, verdicts) in report.parts.items()
+    )
+    if not lines:
+        return ()
+    head = (
+        *("sources", "pictures", "accuracy", "balanced accuracy", "AUC", "TPR at 5% FPR"),
+        f"recall: {' / '.join(LABELS)}",
+        *("verdicts: coverage, accuracy", "human art called ai"),
+    )
+    return (
+        Section("Told apart", "Of the same scores and verdicts.", tables=(Table(head, lines),)),
     )
 
 
