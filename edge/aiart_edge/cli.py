@@ -509,10 +509,8 @@ def bench(
     metavar="SECONDS",
     help="How often to look.",
 )
-@click.option("--text", "form", flag_value="text", help="For people.  [default: on a terminal]")
-@click.option(
-    "--jsonl", "form", flag_value="jsonl", help="A JSON object a line.  [default: elsewhere]"
-)
+@_form("--text", help="For people.  [default: on a terminal]")
+@_form("--jsonl", help="A JSON object a line.  [default: elsewhere]")
 @_classifier_options
 def watch(
     folder: Path, state: Path | None, every: float, form: str | None = None, **options: Any

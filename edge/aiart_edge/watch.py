@@ -205,7 +205,7 @@ def classify_arrivals(
     while True:
         for arrival in lookout.look():
             path = lookout.folder / arrival.name
-            if _is_being_written(path):
+            if not _is_at_rest(path, arrival):
                 continue
             outcome = look_at(str(path)) or next(classifier.classify_many([path], jobs=1))
             if not isinstance(outcome, Classification) and lookout.put_off(arrival):
@@ -251,22 +251,25 @@ def _arrival(name: str, status: os.stat_result) -> Arrival | None:
     return Arrival(name, status.st_size, status.st_mtime_ns)
 
 
-def _is_being_written(path: Path) -> bool:
-    """Ask the kernel, which refuses a read lease on a file that is open for writing.
+def _is_at_rest(path: Path, arrival: Arrival) -> bool:
+    """Say whether a file is still as it was seen, and nobody has it open for writing.
 
-    It says so of our own files, or to root, on local file systems; elsewhere the answer is no.
+    The kernel knows, for it refuses a read lease on a file that is open for writing. It says so of
+    our own files, or to root, on local file systems; elsewhere it is taken to be so.
     """
     try:
         file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return False
+        return True  # who reads it says why it cannot be opened
     try:
+        if _arrival(arrival.name, os.fstat(file)) != arrival:
+            return False
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except BlockingIOError:
-        return True
+        return False
     except OSError:
         pass
     finally:
         os.close(file)
-    return False
+    return True

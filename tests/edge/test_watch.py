@@ -215,6 +215,12 @@ def test_an_impossible_pause_is_wrong_usage(
     assert "Invalid value for '--every'" in result.stderr
 
 
+def test_it_speaks_in_one_form(folder: Path, aiart_edge: Callable[..., Result]) -> None:
+    result = aiart_edge("watch", folder, "--text", "--jsonl")
+    assert result.exit_code == 2
+    assert "--text and --jsonl exclude each other" in result.stderr
+
+
 def test_a_full_disk_is_blamed_on_the_file_that_it_holds(folder: Path) -> None:
     shutil.copy(SAMPLE, folder / "a.jpg")
     with Path("/dev/full").open("wb") as full:
@@ -346,6 +352,20 @@ def test_a_folder_that_is_missing_is_refused(tmp_path: Path) -> None:
 def write_ledger(path: Path, names: int) -> Path:
     path.write_text("".join(f'["picture-{name}.jpg", 1, {name}]\n' for name in range(names)))
     return path
+
+
+def test_a_file_that_changes_while_others_are_judged_waits_for_the_next_look(
+    folder: Path, watch: Watch
+) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        shutil.copy(SAMPLE, folder / name)
+    with Classifier.load() as classifier:
+        records = classify_arrivals(classifier, watch.lookout, Event(), 0)
+        assert Path(next(records).path).name == "a.jpg"
+        (folder / "b.jpg").unlink()
+        os.mkfifo(folder / "b.jpg")  # whoever opened it would wait for ever
+        shutil.copy(SAMPLE, folder / "c.jpg")
+        assert Path(next(records).path).name == "c.jpg"
 
 
 def test_what_has_left_the_folder_is_forgotten_in_the_file_too(folder: Path) -> None:
