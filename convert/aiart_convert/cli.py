@@ -53,6 +53,15 @@ def main() -> None:
     """Convert Keras models to .tflite files, and look into such files."""
 
 
+_target_option = click.option(
+    "--target",
+    type=click.Choice(TARGETS),
+    default="tflite",
+    show_default=True,
+    help="The runtime that must know every operator: tflite-runtime 2.14, or LiteRT alone.",
+)
+
+
 @main.command(epilog="aiart-convert inspect FILE  shows what stands in a .tflite file.")
 @click.argument("source", required=False, type=PATH)
 @click.option(
@@ -134,13 +143,7 @@ def main() -> None:
     metavar="LAYER",
     help="A Keras layer that int8 leaves in float32; may be repeated.",
 )
-@click.option(
-    "--target",
-    type=click.Choice(TARGETS),
-    default="tflite",
-    show_default=True,
-    help="The runtime that must know every operator: tflite-runtime 2.14, or LiteRT alone.",
-)
+@_target_option
 @click.option(
     "--decision",
     "crossvalidated",
@@ -318,7 +321,8 @@ def _write_json(path: Path, document: Mapping[str, object]) -> None:
     help=f"Also score {CHANGED:,} pictures, spread over the sources, re-encoded, resized, blurred, "
     "cropped.",
 )
-def crossval(folder: Path, precision: str, robustness: bool) -> None:
+@_target_option
+def crossval(folder: Path, precision: str, robustness: bool, target: str) -> None:
     """Convert the network of each fold of CROSSVAL, and score what it has not seen.
 
     CROSSVAL is what `aiart-train crossval` left. Prints the folder of the pooled scores and the
@@ -334,6 +338,7 @@ def crossval(folder: Path, precision: str, robustness: bool) -> None:
     _load_tensorflow()
     from aiart_convert.crossval import judge_changes, score_converted_fold
     from aiart_convert.edge_process import installed_runtimes
+    from aiart_convert.quantize import Form
     from aiart_train.crossval import pooled_report
     from aiart_train.evaluation.comparison import compare, describe
     from aiart_train.evaluation.robustness import spread
@@ -345,14 +350,14 @@ def crossval(folder: Path, precision: str, robustness: bool) -> None:
     if card.get("kind") != CROSSVAL:
         raise RunFolderError(folder, "not what  aiart-train crossval  leaves")
     before = read_scores(folder / SCORES)
-    runtime = installed_runtimes(precision)[0]
+    runtime, form = installed_runtimes(precision, target)[0], Form(target=target)
     chosen = sorted(spread(before, CHANGED), key=lambda row: row.fold or 0) if robustness else []
     folds = []
     for number in range(1, card["folds"] + 1):
         _tell(f"fold {number}/{card['folds']}")
         to_change = [row for row in chosen if row.fold == number]
         fold = score_converted_fold(
-            folder / f"fold-{number}", number, precision, runtime, to_change
+            folder / f"fold-{number}", number, precision, runtime, form, to_change
         )
         folds.append(fold)
     rows = [row for fold in folds for row in fold.rows]

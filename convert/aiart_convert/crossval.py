@@ -40,7 +40,12 @@ class ConvertedFold:
 
 
 def score_converted_fold(
-    folder: Path, number: int, precision: str, runtime: Runtime, to_change: Sequence[ScoredRow] = ()
+    folder: Path,
+    number: int,
+    precision: str,
+    runtime: Runtime,
+    form: Form,
+    to_change: Sequence[ScoredRow] = (),
 ) -> ConvertedFold:
     """Convert the network of one fold, and score the fold's test part with it.
 
@@ -49,6 +54,7 @@ def score_converted_fold(
         number: of the fold.
         precision: one of `aiart_convert.PRECISIONS`.
         runtime: that runs the network.
+        form: how the network shall be.
         to_change: pictures of the test part that are scored changed, too. Default none.
 
     Returns:
@@ -61,7 +67,6 @@ def score_converted_fold(
     keras.utils.clear_session()  # of the fold before
     source = find_run(folder, None, folder.parent)
     model, rule = load_keras(source.path)
-    form = Form()
     first, _ = draw_representative(source.rows, form.calibration)
     representative = partial(representative_pixels, source.folder, first, rule)
     _, network = to_network(source, model, rule, precision, form, representative)

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from aiart_convert import INTEGER
+from aiart_convert import INTEGER, TARGETS
 from aiart_convert.representative import PICTURES
 from aiart_convert.sensitivity import PartialConverter, layer_names
 from aiart_edge.decision import LABELS
@@ -187,9 +187,10 @@ def convert(
 
     Args:
         model: see `with_two_scores`.
-        precision: one of `aiart_convert.PRECISIONS`. `float16` and `dynamic` (8-bit weights) keep
-            float activations, `int8` is full-integer with weights per channel, `int16x8` has
-            16-bit activations and 8-bit weights.
+        precision: one of `aiart_convert.PRECISIONS`. `float16` and `dynamic` (8-bit weights, of
+            dense layers per channel for LiteRT alone) keep float activations, `int8` is
+            full-integer with weights per channel, `int16x8` has 16-bit activations and 8-bit
+            weights.
         representative: gives uint8 of shape [1, height, width, 3] each; asked for `INTEGER`
             precisions only.
         form: how the network shall be. Default: as the edge takes it.
@@ -206,7 +207,8 @@ def convert(
             f"Expected layers to keep among {', '.join(layer_names(model))}. "
             f"Received {', '.join(unknown)}."
         )
-    with _problems(precision), _converter(model, precision, representative) as converter:
+    making = _converter(model, precision, representative, form.target)
+    with _problems(precision), making as converter:
         if form.keep_float:
             return PartialConverter(converter, model).convert(form.keep_float)
         io = getattr(tf, form.io_for(precision))
@@ -249,7 +251,7 @@ def _problems(precision: str) -> Iterator[None]:
 
 @contextmanager
 def _converter(
-    model: keras.Model, precision: str, representative: Representative
+    model: keras.Model, precision: str, representative: Representative, target: str = TARGETS[0]
 ) -> Iterator[tf.lite.TFLiteConverter]:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # tf.lite announces its deletion; setup.cfg admits only a TensorFlow that has it.
@@ -262,7 +264,7 @@ def _converter(
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if precision == "float16":
             converter.target_spec.supported_types = [tf.float16]
-        if precision == "dynamic":
+        if precision == "dynamic" and target == TARGETS[0]:
             # tflite-runtime 2.14 knows dense layers with one scale only.
             converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         if precision in INTEGER:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras import layers
 from numpy.typing import NDArray
 
-from aiart_convert import PRECISIONS
+from aiart_convert import PRECISIONS, TARGETS
 from aiart_convert.inspection import inspect_file
 from aiart_convert.operators import operators, unsupported
 from aiart_convert.quantize import (
@@ -256,3 +256,16 @@ def test_a_layer_to_keep_that_is_not_there_is_refused_with_those_that_are() -> N
 def test_a_network_that_drifted_one_way_is_shifted_the_other_way(io: str, batch: int) -> None:
     drifted = convert(small_network(batch, shift=0.3), "int8", some_pixels, Form(io, batch))
     assert find_shift(small_network(batch), drifted, some_pixels) == pytest.approx(-0.3, abs=0.05)
+
+
+def test_dense_layers_of_8_bit_weights_have_a_scale_a_channel_where_the_runtime_knows_it() -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    scales = {}
+    for target in TARGETS:
+        network = convert(small_network(), "dynamic", some_pixels, Form(target=target))
+        tensors = Interpreter(model_content=network).get_tensor_details()
+        (kernel,) = (tensor for tensor in tensors if tensor["shape"].tolist() == [8, 560])
+        assert kernel["dtype"] == np.int8
+        scales[target] = len(kernel["quantization_parameters"]["scales"])
+    assert scales == {"tflite": 1, "litert": 8}
