@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+import pillow_heif
 from PIL import Image
 
 _READ = """
@@ -75,6 +76,7 @@ CASES = (
     Case("WebP", _SMALL, "WEBP", options={"method": 0}),
     Case("WebP, transparent", _SMALL, "WEBP", "RGBA", {"lossless": True, "method": 0}),
     Case("AVIF", _SMALL, "AVIF", options={"speed": 10}),
+    Case("HEIC", _SMALL, "HEIF"),
     Case("JPEG 2000", _SMALL, "JPEG2000"),
 )
 
@@ -112,6 +114,7 @@ def peak_memory(picture: Path) -> tuple[float, str]:
 @click.command()
 def main() -> None:
     """Print the peak memory of reading pictures of many formats."""
+    pillow_heif.register_heif_opener()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "picture")
         draw(Case("floor", (300, 300), "JPEG"), path)

@@ -42,7 +42,7 @@ _BYTES_PER_PIXEL_OF_DEEP_GREY = 13
 _BYTES_PER_PIXEL_OF_PALE = 12  # a band and its transparency, for which Pillow keeps four
 _BYTES_PER_PIXEL_OF_OTHERS = 9
 _BYTES_PER_ROW_AND_COLUMN = 16  # the filter that resizes it
-_LARGEST_STREAM = 128 << 20  # bytes; what cannot be rewound is read whole
+_LARGEST_STREAM = 128 << 20  # bytes; what cannot be rewound, and HEIC, is read whole
 
 # The scans of a JPEG are counted, for a few bytes make one, and each goes over the whole picture.
 _MOST_SCANS = 100
@@ -253,10 +253,7 @@ def _decode_stream(stream: BinaryIO, at_least: int) -> tuple[Image.Image, int]:
 
 def _open(stream: BinaryIO) -> Image.Image:
     if not stream.seekable():  # a pipe
-        content = stream.read(_LARGEST_STREAM + 1)
-        if len(content) > _LARGEST_STREAM:
-            raise ValueError(f"it does not end within {_LARGEST_STREAM >> 20} MB")
-        stream = io.BytesIO(content)
+        stream = _read_whole(stream)
     stream.seek(0)
     start = stream.read(3)
     if not start:
@@ -274,12 +271,19 @@ def _open(stream: BinaryIO) -> Image.Image:
     if form is HEIC:
         from pillow_heif import HeifImageFile  # noqa: PLC0415  an extra, and slow to import
 
-        picture: Image.Image = HeifImageFile(stream)
+        picture: Image.Image = HeifImageFile(_read_whole(stream))
         return picture
     from aiart_edge.structure import check_unopened  # noqa: PLC0415
 
     check_unopened(stream, head)
     return Image.open(stream)
+
+
+def _read_whole(stream: BinaryIO) -> io.BytesIO:
+    content = stream.read(_LARGEST_STREAM + 1)
+    if len(content) > _LARGEST_STREAM:
+        raise ValueError(f"it does not end within {_LARGEST_STREAM >> 20} MB")
+    return io.BytesIO(content)
 
 
 def _reduce(image: Image.Image, at_least: int) -> None:

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 from PIL import Image, ImageDraw
 
 from aiart_edge import InputRule, PictureError
@@ -45,6 +46,7 @@ def draw_originals() -> Iterator[tuple[str, bytes]]:
     image = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
     ImageDraw.Draw(image).ellipse((10, 5, 50, 40), fill="orange", outline="blue")
     Image.init()
+    pillow_heif.register_heif_opener()
     exif = Image.Exif()
     exif[0x0112] = 6
     for kind in sorted(Image.SAVE.keys() & Image.OPEN.keys()):

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis.strategies import binary
 from PIL import Image
 
+from aiart_edge.errors import PictureError
 from aiart_edge.formats import find_format
 from aiart_edge.image import InputRule, read_pixels
 from aiart_edge.inputs import read_list
@@ -182,6 +183,17 @@ def test_broken_heic_is_an_error_where_it_would_be_read(
     result = aiart_edge("classify", "--jsonl", tmp_path)
     assert result.exit_code == 3
     assert "cannot be read" in str(records(result)["cut.heic"]["error"])
+
+
+def test_heic_without_end_is_not_read_into_memory(
+    heic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiart_edge.image._LARGEST_STREAM", 2 << 20)
+    path = tmp_path / "long.heic"
+    shutil.copy(heic, path)
+    os.truncate(path, 8 << 30)
+    with pytest.raises(PictureError, match="does not end within 2 MB"):
+        read_pixels(path, InputRule(8, 8))
 
 
 def test_pillow_heif_is_not_imported_for_other_pictures() -> None:
