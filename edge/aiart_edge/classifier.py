@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiart_edge.decision import LABELS, Label, Verdict, calibrate, decide, find_doubt
 from aiart_edge.errors import PictureError
 from aiart_edge.files import EMBEDDED_MODEL
-from aiart_edge.image import read_picture
+from aiart_edge.image import Picture, read_picture
 from aiart_edge.model_file import ModelDescription
 from aiart_edge.networks import Opener, Pool, find_foreign, find_own
 from aiart_edge.program import count_cores
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from aiart_edge.image import Source
+    from aiart_edge.image import Reserve, Source
+    from aiart_edge.memory import Budget
 
 _DIGITS = 12  # of a SHA-256, that tell networks apart
 
@@ -168,7 +170,9 @@ class Classifier(AbstractContextManager["Classifier"]):
             PictureError: the picture cannot be read.
             ValueError: an array of another type or shape, or a closed classifier.
         """
-        picture = read_picture(source, self.description.input)
+        return self._judge(read_picture(source, self.description.input))
+
+    def _judge(self, picture: Picture) -> Classification:
         rule = self.description.decision
         p_ai = float(calibrate(self._pool.scores(picture.pixels), rule.temperature))
         doubt = find_doubt(picture)
@@ -180,7 +184,8 @@ class Classifier(AbstractContextManager["Classifier"]):
     ) -> Iterator[Classification | PictureError]:
         """Give the verdicts on many pictures, in their order, as they come.
 
-        A picture that cannot be read does not stop the others: its error is given, not raised.
+        A picture that cannot be read does not stop the others: its error is given, not raised. One
+        whose decoding would take more memory than there is waits until others are done.
 
         Args:
             sources: pictures, as `classify` takes them; read as they are needed.
@@ -195,11 +200,12 @@ class Classifier(AbstractContextManager["Classifier"]):
             return
         from concurrent.futures import Future, ThreadPoolExecutor  # noqa: PLC0415  not for one job
 
+        turn = self._budget.turn
         pending: deque[Future[Classification | PictureError]] = deque()
         with ThreadPoolExecutor(jobs) as pool:
             try:
                 for source in sources:
-                    pending.append(pool.submit(self._attempt, source))
+                    pending.append(pool.submit(self._attempt, source, turn))
                     if len(pending) > 2 * jobs:
                         yield pending.popleft().result()
                 while pending:
@@ -211,11 +217,24 @@ class Classifier(AbstractContextManager["Classifier"]):
         """Free the network's memory."""
         self._pool.close()
 
-    def _attempt(self, source: Source) -> Classification | PictureError:
+    @cached_property
+    def _budget(self) -> Budget:
+        from aiart_edge.memory import Budget  # noqa: PLC0415  not for one job
+
+        return Budget()
+
+    def _attempt(
+        self,
+        source: Source,
+        turn: Callable[[], AbstractContextManager[Reserve | None]] = nullcontext,
+    ) -> Classification | PictureError:
         try:
-            return self.classify(source)
+            with turn() as reserve:
+                picture = read_picture(source, self.description.input, reserve)
+            return self._judge(picture)
         except PictureError as error:
-            return error
+            # A new one: the traceback of this one holds what was decoded so far.
+            return type(error)(error.path, error.problem)
 
     def __exit__(self, *_: object) -> None:
         self.close()

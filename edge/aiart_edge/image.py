@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Content = bytes | bytearray | memoryview
+    Reserve = Callable[[int], None]
     Source = str | PathLike[str] | Content | BinaryIO | Image.Image | NDArray[np.uint8]
 
 # Their decoders start other programs or depend on the platform.
@@ -110,7 +111,7 @@ class Picture:
     shortest_side: int
 
 
-def read_picture(source: Source, rule: InputRule) -> Picture:
+def read_picture(source: Source, rule: InputRule, reserve: Reserve | None = None) -> Picture:
     """Read a picture as the network wants it.
 
     Args:
@@ -118,6 +119,8 @@ def read_picture(source: Source, rule: InputRule) -> Picture:
             or an array, uint8 of shape [height, width, 3], RGB, or [height, width], grey. A file
             may have any format that Pillow knows by its content.
         rule: the network's.
+        reserve: is told how many bytes of memory it will take, before it is decoded, and may wait
+            until they are there (see `memory.Budget`). Default: nobody is told.
 
     Returns:
         The pixels, and how small the picture was.
@@ -126,7 +129,7 @@ def read_picture(source: Source, rule: InputRule) -> Picture:
         PictureError: it cannot be read.
         ValueError: an array of another type or shape.
     """
-    image, shortest_side = _decode(source, reduced_side(rule))
+    image, shortest_side = _decode(source, reduced_side(rule), reserve)
     return Picture(resize(image, rule), shortest_side)
 
 
@@ -190,20 +193,24 @@ def decode(source: Source, *, at_least: int = 0) -> Image.Image:
     return _decode(source, at_least)[0]
 
 
-def _decode(source: Source, at_least: int) -> tuple[Image.Image, int]:
+def _decode(
+    source: Source, at_least: int, reserve: Reserve | None = None
+) -> tuple[Image.Image, int]:
     """Decode a picture; give its shortest side before any reduction, too."""
     if isinstance(source, np.ndarray):
         source = _from_array(source)
     try:
         with _WITHOUT_WARNINGS:  # a picture is read or refused, nothing between
             if isinstance(source, Image.Image):
+                if reserve:
+                    reserve(source.width * source.height * _BYTES_PER_PIXEL_OF_OTHERS)
                 return _to_rgb(_turn_upright(source)), min(source.size)
             if isinstance(source, str | PathLike):
                 with Path(source).open("rb") as file:
-                    return _decode_stream(file, at_least)
+                    return _decode_stream(file, at_least, reserve)
             if isinstance(source, bytes | bytearray | memoryview):
                 source = io.BytesIO(source)
-            return _decode_stream(source, at_least)
+            return _decode_stream(source, at_least, reserve)
     except NotAPicture as error:
         raise NotAPicture(_name(source), error.problem) from error
     except UnidentifiedImageError as error:
@@ -231,7 +238,9 @@ def _from_array(array: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(array)
 
 
-def _decode_stream(stream: BinaryIO, at_least: int) -> tuple[Image.Image, int]:
+def _decode_stream(
+    stream: BinaryIO, at_least: int, reserve: Reserve | None
+) -> tuple[Image.Image, int]:
     image = _open(stream)
     if image.format in _REFUSED_FORMATS:
         raise ValueError(
@@ -247,6 +256,8 @@ def _decode_stream(stream: BinaryIO, at_least: int) -> tuple[Image.Image, int]:
             f"{width} x {height} pixels of {image.format} would take {need >> 20} MB of memory, "
             f"and the limit is {LARGEST_MEMORY >> 20}: make it smaller"
         )
+    if reserve:
+        reserve(need)
     image.load()
     return _to_rgb(_turn_upright(image)), min(width, height)
 
