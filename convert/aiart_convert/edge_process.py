@@ -23,6 +23,7 @@ from PIL import Image
 
 from aiart_convert import INTEGER, TARGETS
 from aiart_edge.errors import AiartError, RuntimeUnavailable
+from aiart_edge.flatbuffer import check_network
 from aiart_edge.image import InputRule, decode, read_pixels
 from aiart_edge.installation import install_command
 from aiart_edge.runtime import Network
@@ -99,7 +100,7 @@ def score_on_edge(
     Raises:
         PictureError: a picture cannot be read.
         RuntimeUnavailable: the runtime died.
-        ValueError: the runtime refuses the network.
+        ValueError: the edge or the runtime refuses the network.
     """
     found: NDArray[np.float64] = score_versions_on_edge(network, pictures, rule, runtime, (None,))[
         0
@@ -148,6 +149,7 @@ def _answer(request: bytes) -> NDArray[np.float64] | Exception:
     network, pictures, rule, runtime, changes = pickle.loads(request)
     library = importlib.import_module(f"{runtime.module}.interpreter")
     try:
+        check_network(network)  # what the edge refuses must not be written
         interpreter = library.Interpreter(
             model_content=network,
             num_threads=1,

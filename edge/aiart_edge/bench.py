@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiart_edge.doctor import device_model
+from aiart_edge.files import EMBEDDED_MODEL
 
 if TYPE_CHECKING:
     from aiart_edge.image import Source
@@ -60,7 +61,9 @@ def measure(
     import_interpreter(name)
     imported = time.perf_counter()
     file = read_model_file(model)
-    network = load_network(file.network, threads=threads, runtime=name)
+    network = load_network(
+        file.network, threads=threads, runtime=name, trusted=model == EMBEDDED_MODEL
+    )
     loaded = time.perf_counter()
     sources: list[Source] = list(pictures) or [_draw()]
     classifier = Classifier(lambda: network, file.description)

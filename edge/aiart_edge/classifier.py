@@ -88,7 +88,7 @@ class Classifier(AbstractContextManager["Classifier"]):
 
         Args:
             path: of a file that `aiart-convert` wrote. Default: the embedded model.
-            threads: of the runtime. Default 1.
+            threads: of the runtime, at most one for each core. Default 1.
             runtime: `litert`, `tflite`, or `auto` for the first of them that is installed. Default
                 `auto`.
             band: low and high, the calibrated p(ai) up to which a picture is `human` and from which
@@ -100,7 +100,7 @@ class Classifier(AbstractContextManager["Classifier"]):
         Raises:
             ModelFileError: the file is missing, broken, altered or not one of ours.
             RuntimeUnavailable: no TFLite runtime that works is installed.
-            ValueError: an impossible band or an unknown runtime.
+            ValueError: impossible threads or band, or an unknown runtime.
         """
         return cls(*find_own(Path(path), threads=threads, runtime=runtime, band=band))
 
@@ -110,7 +110,8 @@ class Classifier(AbstractContextManager["Classifier"]):
         path: Path | str,
         *,
         labels: tuple[str, str],
-        size: tuple[int, int],
+        size: tuple[int, int] | None = None,
+        logits: bool = False,
         threads: int = 1,
         runtime: str = "auto",
         band: tuple[float, float] = (0.5, 0.5),
@@ -123,7 +124,9 @@ class Classifier(AbstractContextManager["Classifier"]):
         Args:
             path: the file.
             labels: of its two scores, in their order: `ai` and `human`.
-            size: height and width of its pictures, in pixels.
+            size: height and width of its pictures, in pixels. Default: what the file says; needed
+                only where the network takes any.
+            logits: its scores are logits, of which a softmax makes probabilities. Default false.
             threads: of the runtime. Default 1.
             runtime: see `load`. Default `auto`.
             band: see `load`. Default 0.5, 0.5: never unsure.
@@ -132,13 +135,20 @@ class Classifier(AbstractContextManager["Classifier"]):
             A classifier; close it, or use it in a `with` statement.
 
         Raises:
-            ModelFileError: the file is missing, or the runtime refuses it or dies of it.
+            ModelFileError: the file is missing or damaged, takes pictures of another size, or the
+                runtime refuses it or dies of it.
             RuntimeUnavailable: no TFLite runtime that works is installed.
-            ValueError: impossible labels, size or band.
+            ValueError: impossible labels, threads or band, or an unknown runtime.
         """
         return cls(
             *find_foreign(
-                Path(path), labels=labels, size=size, threads=threads, runtime=runtime, band=band
+                Path(path),
+                labels=labels,
+                size=size,
+                logits=logits,
+                threads=threads,
+                runtime=runtime,
+                band=band,
             )
         )
 

@@ -21,7 +21,7 @@ import click
 from aiart_edge import __version__
 from aiart_edge.errors import SOME_INPUTS_FAILED, PictureError, printable
 from aiart_edge.files import EMBEDDED_MODEL, PATH
-from aiart_edge.program import run, silenced
+from aiart_edge.program import count_cores, run, silenced
 
 if TYPE_CHECKING:
     from aiart_edge.classifier import Classification, Classifier
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from aiart_edge.output import OriginRecord, Record
 
 _A_FEW = 3  # pictures that need no progress bar
+
+_LARGEST_SIDE = 4096  # as in image, which would bring numpy
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
 
@@ -64,8 +66,9 @@ def _read_size(
         size = int(height), int(width or height)
     except ValueError:
         size = (0, 0)
-    if min(size) < 1:
-        raise click.BadParameter(f"{value!r} is neither a side in pixels, 224, nor HEIGHTxWIDTH")
+    if not 1 <= min(size) <= max(size) <= _LARGEST_SIDE:
+        problem = f"{value!r} is neither a side in pixels, 1 to {_LARGEST_SIDE}, nor HEIGHTxWIDTH"
+        raise click.BadParameter(problem)
     return size
 
 
@@ -80,6 +83,13 @@ def _form(*names: str, help: str) -> _Decorator:  # noqa: A002
     return click.option(
         *names, f"as_{form}", is_flag=True, expose_value=False, callback=choose, help=help
     )
+
+
+def _check_threads(_context: click.Context, _option: click.Parameter, value: int) -> int:
+    """Refuse more threads than there are cores; how many, no help text shall depend on."""
+    if value > count_cores():
+        raise click.BadParameter(f"{value} is more than the {count_cores()} cores of this machine")
+    return value
 
 
 _MODEL = click.option(
@@ -100,9 +110,10 @@ _RUNTIME = click.option(
 _THREADS = click.option(
     "--threads",
     type=click.IntRange(1),
+    callback=_check_threads,
     default=1,
     show_default=True,
-    help="Threads of the runtime, for one picture.",
+    help="Threads of the runtime, for one picture; at most one for each core.",
 )
 
 
@@ -133,7 +144,13 @@ def _classifier_options(command: Callable[..., None]) -> Callable[..., None]:
                 "--size",
                 callback=_read_size,
                 metavar="PIXELS|HxW",
-                help="The pictures of a .tflite file from elsewhere.",
+                help="The pictures of a .tflite file from elsewhere that takes any size.",
+            ),
+            click.option(
+                "--logits",
+                is_flag=True,
+                help="The scores of a .tflite file from elsewhere are no probabilities yet: a "
+                "softmax makes them so.",
             ),
             _THREADS,
             _RUNTIME,
@@ -340,6 +357,7 @@ def _load(
     band: tuple[float, float] | None,
     labels: str | None,
     size: tuple[int, int] | None,
+    logits: bool,
     threads: int,
     runtime: str,
 ) -> Classifier:
@@ -349,18 +367,19 @@ def _load(
         band = (threshold, threshold)
     if band and band[0] > band[1]:
         raise click.UsageError("--band LO HI wants the lower number first")
-    if bool(labels) != bool(size):
-        raise click.UsageError("--labels and --size belong together")
+    if (size or logits) and not labels:
+        raise click.UsageError("--size and --logits belong to --labels")
     gc.disable()  # imports leave no garbage, and to look for it takes a twentieth of the start
     from aiart_edge.classifier import Classifier
 
     gc.enable()
-    if labels and size:
+    if labels:
         first, second = labels.split(",")
         return Classifier.load_foreign(
             model,
             labels=(first, second),
             size=size,
+            logits=logits,
             threads=threads,
             runtime=runtime,
             band=band or (0.5, 0.5),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -20,6 +19,8 @@ LABELS: tuple[Label, Label] = ("ai", "human")  # the order of a network's two sc
 
 SHORTEST_SIDE = 64  # pixels; a smaller picture shows too little to judge it
 
+_LARGEST_TEMPERATURE = 100
+
 # An int8 network answers in steps of 1/256: a score is only known to within half a step.
 _SCORE_FLOOR = 1 / 512
 
@@ -30,7 +31,7 @@ class DecisionRule:
 
     Args:
         temperature: divides the logit (Guo et al. 2017, "On Calibration of Modern Neural
-            Networks"). Above 0; 1 leaves scores as they are. Default 1.
+            Networks"). 1/100 to 100; 1 leaves scores as they are. Default 1.
         low: a calibrated p(ai) at or below this is `human`. Default 0.5.
         high: a calibrated p(ai) at or above this is `ai`. Default 0.5.
     """
@@ -40,8 +41,11 @@ class DecisionRule:
     high: float = 0.5
 
     def __post_init__(self) -> None:
-        if not (self.temperature > 0 and math.isfinite(self.temperature)):
-            raise ValueError(f"Expected a temperature above 0. Received {self.temperature}.")
+        if not 1 / _LARGEST_TEMPERATURE <= self.temperature <= _LARGEST_TEMPERATURE:
+            raise ValueError(
+                f"Expected a temperature of 1/{_LARGEST_TEMPERATURE} to {_LARGEST_TEMPERATURE}. "
+                f"Received {self.temperature}."
+            )
         if not 0 <= self.low <= self.high <= 1:
             raise ValueError(f"Expected 0 <= low <= high <= 1. Received {self.low}, {self.high}.")
 

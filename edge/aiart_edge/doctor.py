@@ -166,7 +166,7 @@ def _answers(path: Path, wanted: str) -> Check:
     if not expected:
         remedy = "convert it again with this version's aiart-convert"
         return Check("answers", "warning", "the model file holds none to compare with", remedy)
-    network = IsolatedNetwork(path, description.input, reverse=False, threads=1, runtime=runtime)
+    network = IsolatedNetwork(path, description.input, threads=1, runtime=runtime)
     pictures = [draw_golden(number, description.input) for number in range(PICTURES)]
     answers = [float(network.scores(picture)[0]) for picture in pictures]
     network.close()

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 # Their decoders start other programs or depend on the platform.
 _REFUSED_FORMATS = frozenset({"EPS", "WMF"})
 
+LARGEST_SIDE = 4096  # pixels, that a network takes
+
 # A picture is refused where reading it would take more memory than this: what is small in a file
 # may be huge when it is decoded.
 LARGEST_MEMORY = 400 << 20  # bytes
@@ -90,8 +92,9 @@ class InputRule:
     resize: str = "squash"
 
     def __post_init__(self) -> None:
-        if self.height < 1 or self.width < 1:
-            raise ValueError(f"Expected a size above 0. Received {self.height}x{self.width}.")
+        for side in (self.height, self.width):
+            if not isinstance(side, int | np.integer) or not 1 <= side <= LARGEST_SIDE:
+                raise ValueError(f"Expected a side of 1 to {LARGEST_SIDE} pixels. Received {side}.")
         if self.resize not in _RESIZERS:
             raise ValueError(
                 f"Expected a resize rule among {sorted(_RESIZERS)}. Received {self.resize!r}."
@@ -231,10 +234,9 @@ def _name(source: Source) -> Path | str:
 def _from_array(array: NDArray[np.uint8]) -> Image.Image:
     is_picture = array.ndim in {2, 3} and array.shape[2:] in {(), (3,)} and array.size
     if array.dtype != np.uint8 or not is_picture:
-        advice = " Leave the fourth channel out: array[..., :3]." if array.shape[2:] == (4,) else ""
         raise ValueError(
-            "Expected an array of uint8 and shape [height, width, 3], RGB, or [height, width]. "
-            f"Received {array.dtype} and {list(array.shape)}.{advice}"
+            "Expected an array of uint8 and shape [height, width, 3] or [height, width]. "
+            f"Received {array.dtype} and {list(array.shape)}."
         )
     return Image.fromarray(array)
 

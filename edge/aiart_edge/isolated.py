@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aiart_edge.errors import ModelFileError, RuntimeUnavailable
+from aiart_edge.model_file import read_network_file
 from aiart_edge.runtime import find_runtime, load_network
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ class IsolatedNetwork:
     Args:
         path: of the .tflite file.
         rule: how it wants its pictures.
-        reverse: its first score is p(human).
         threads: of the runtime.
         runtime: see `runtime.find_runtime`.
 
@@ -41,11 +41,8 @@ class IsolatedNetwork:
         RuntimeUnavailable: no TFLite runtime that works is installed.
     """
 
-    def __init__(
-        self, path: Path, rule: InputRule, reverse: bool, *, threads: int, runtime: str
-    ) -> None:
+    def __init__(self, path: Path, rule: InputRule, *, threads: int, runtime: str) -> None:
         self._path = path
-        self._reverse = reverse
         name = find_runtime(runtime)
         numbers = map(str, (rule.height, rule.width, threads))
         self._process = subprocess.Popen(  # noqa: S603  it starts itself
@@ -68,7 +65,7 @@ class IsolatedNetwork:
             pixels: uint8 of shape [1, height, width, 3].
 
         Returns:
-            float32 of shape [2], p(ai) and p(human).
+            float32 of shape [2].
 
         Raises:
             ModelFileError: the runtime died.
@@ -82,8 +79,7 @@ class IsolatedNetwork:
             answer = self._stdout.read(_SCORES)
         if len(answer) < _SCORES:
             raise ModelFileError(self._path, "the TFLite runtime died of it")
-        scores = np.frombuffer(answer, dtype=np.float32)
-        return scores[::-1] if self._reverse else scores
+        return np.frombuffer(answer, dtype=np.float32)
 
     def close(self) -> None:
         """End the process."""
@@ -95,14 +91,15 @@ def _serve(path: Path, runtime: str, height: int, width: int, threads: int) -> N
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     answers, pictures = sys.stdout.buffer, sys.stdin.buffer
     try:
-        network = load_network(path.read_bytes(), threads=threads, runtime=runtime)
+        size = height, width
+        network = load_network(read_network_file(path), threads=threads, runtime=runtime, size=size)
         network.scores(np.zeros((1, height, width, 3), np.uint8))
-    except OSError as error:
-        problem = f"the model cannot be opened ({error.strerror})"
     except RuntimeUnavailable as error:
         problem = error.format_message()
+    except ModelFileError as error:
+        problem = error.problem
     except ValueError as error:
-        problem = f"the runtime refuses the model ({error})"
+        problem = f"the model cannot be run ({error})"
     else:
         problem = "ok"
     answers.write(" ".join(problem.split()).encode() + b"\n")

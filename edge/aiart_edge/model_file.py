@@ -7,7 +7,8 @@ standard library reads:
     aiart.json    what `ModelDescription` says, and the length and SHA-256 of the network
 
 The hash is checked before a runtime sees a byte: tflite-runtime 2.14 crashes on a network that was
-cut short.
+cut short. It guards against accidents, not against a forger, who can write the hash that fits; that
+is what `flatbuffer` is for.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
+import os
+import stat
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -30,7 +34,9 @@ FORMAT = 1
 LABELS_FILE = "labels.txt"
 DESCRIPTION_FILE = "aiart.json"
 
-_LARGEST_DOCUMENT = 1 << 20  # bytes
+_LARGEST_FILE = 512 << 20  # bytes
+_LARGEST_DOCUMENT = 1 << 20
+_LONGEST_PROBLEM = 200  # letters
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same input gives the same file, whenever it is made
 
 
@@ -114,38 +120,55 @@ def read_model_file(path: Path) -> ModelFile:
     Raises:
         ModelFileError: it is missing, broken, altered, from a newer aiart, or not one of ours.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelFileError(path, f"the model cannot be opened ({error.strerror})") from error
+    content = read_network_file(path)
     document = _read_document(path, content)
     if document.get("format") != FORMAT:
+        found = repr(document.get("format"))[:_LONGEST_PROBLEM]
         raise ModelFileError(
             path,
-            f"the model file has format {document.get('format')!r} and this aiart reads {FORMAT}: "
+            f"the model file has format {found} and this aiart reads {FORMAT}: "
             "upgrade with  pip install --upgrade aiart",
         )
     try:
-        if tuple(document["labels"]) != LABELS:
-            raise ValueError(f"Expected the labels {LABELS}. Received {document['labels']}.")
-        description = ModelDescription(
-            name=document["name"],
-            precision=document["precision"],
-            input=InputRule(**document["input"]),
-            decision=DecisionRule(**document["decision"]),
-            metrics=document["metrics"],
-            origin=document["origin"],
-            golden=document.get("golden", {}),
-        )
+        description = _describe(document)
         network = content[: document["network"]["bytes"]]
         expected = document["network"]["sha256"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelFileError(path, f"the model's description is not valid: {error}") from error
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        problem = f"the model's description is not valid: {error}"
+        raise ModelFileError(path, problem[:_LONGEST_PROBLEM]) from error
     if hashlib.sha256(network).hexdigest() != expected:
         raise ModelFileError(
             path, "the model was altered or damaged (its SHA-256 differs): get a fresh copy"
         )
     return ModelFile(path, network, description, expected)
+
+
+def read_network_file(path: Path) -> bytes:
+    """Read a .tflite file, ours or another's.
+
+    Args:
+        path: the file.
+
+    Returns:
+        All of it.
+
+    Raises:
+        ModelFileError: it cannot be read, is no plain file, or larger than any network.
+    """
+    try:
+        # A pipe that nobody writes to is no reason to wait.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ModelFileError(path, "the model cannot be opened (it is no plain file)")
+            if status.st_size > _LARGEST_FILE:
+                limit = f"{_LARGEST_FILE >> 20} MB"
+                raise ModelFileError(path, f"the model cannot be opened (it has over {limit})")
+            return file.read(_LARGEST_FILE)
+    except OSError as error:
+        raise ModelFileError(path, f"the model cannot be opened ({error.strerror})") from error
+    except ValueError as error:  # a name with a zero byte
+        raise ModelFileError(path, f"the model cannot be opened ({error})") from error
 
 
 def _read_document(path: Path, content: bytes) -> dict[str, Any]:
@@ -158,8 +181,36 @@ def _read_document(path: Path, content: bytes) -> dict[str, Any]:
         raise ModelFileError(
             path,
             "not a model that aiart-convert wrote, or cut short: convert or download it again; a "
-            "network from elsewhere needs --labels and --size",
+            "network from elsewhere needs --labels",
         ) from error
     if not isinstance(document, dict):
         raise ModelFileError(path, f"the model's {DESCRIPTION_FILE} is not an object")
     return document
+
+
+def _describe(document: dict[str, Any]) -> ModelDescription:
+    """Read a description, whose every value may be anything."""
+    if document["labels"] != list(LABELS):
+        raise ValueError(f"Expected the labels {LABELS}. Received {document['labels']}.")
+    golden = document.get("golden", {})
+    return ModelDescription(
+        name=_text(document["name"]),
+        precision=_text(document["precision"]),
+        input=InputRule(**document["input"]),
+        decision=DecisionRule(**document["decision"]),
+        metrics={name: _number(value) for name, value in document["metrics"].items()},
+        origin={name: _text(value) for name, value in document["origin"].items()},
+        golden={name: [_number(score) for score in scores] for name, scores in golden.items()},
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"Expected a text. Received {value!r:.50}.")
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError(f"Expected a number. Received {value!r:.50}.")
+    return value

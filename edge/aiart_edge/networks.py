@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from aiart_edge.decision import LABELS, DecisionRule
 from aiart_edge.errors import ModelFileError
-from aiart_edge.files import hash_file
+from aiart_edge.files import EMBEDDED_MODEL
 from aiart_edge.image import InputRule
-from aiart_edge.model_file import ModelDescription, read_model_file
-from aiart_edge.runtime import Scorer, load_network
+from aiart_edge.model_file import ModelDescription, read_model_file, read_network_file
+from aiart_edge.runtime import Scorer, check_choice, load_network
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
+
+_ROUNDING = 0.02  # by which scores may miss a sum of 1: an int8 network has steps of 1/256
 
 # Opens one more copy of a network.
 Opener = Callable[[], Scorer]
@@ -38,8 +42,9 @@ def find_own(
 
     Raises:
         ModelFileError: the file is missing, broken, altered or not one of ours.
-        ValueError: an impossible band.
+        ValueError: impossible threads, runtime or band.
     """
+    check_choice(threads, runtime)
     model = read_model_file(path)
     description = model.description
     if band:
@@ -48,10 +53,16 @@ def find_own(
 
     def open_network() -> Scorer:
         try:
-            return load_network(model.network, threads=threads, runtime=runtime)
+            network = load_network(
+                model.network,
+                threads=threads,
+                runtime=runtime,
+                trusted=path == EMBEDDED_MODEL,  # whoever alters it can alter this line
+            )
+            network.check_size(description.input)
         except ValueError as error:
-            problem = f"the runtime refuses the model ({error})"
-            raise ModelFileError(model.path, problem) from error
+            raise ModelFileError(path, f"the model cannot be run ({error})") from error
+        return Checked(network, path)
 
     return open_network, description, model.sha256
 
@@ -60,7 +71,8 @@ def find_foreign(
     path: Path,
     *,
     labels: tuple[str, str],
-    size: tuple[int, int],
+    size: tuple[int, int] | None,
+    logits: bool,
     threads: int,
     runtime: str,
     band: tuple[float, float],
@@ -71,6 +83,7 @@ def find_foreign(
         path: see `Classifier.load_foreign`.
         labels: likewise.
         size: likewise.
+        logits: likewise.
         threads: likewise.
         runtime: likewise.
         band: likewise.
@@ -79,20 +92,88 @@ def find_foreign(
         What opens its network in a process of its own, what is to be known of it, and its SHA-256.
 
     Raises:
-        ValueError: impossible labels, size or band.
+        ModelFileError: the file is missing or damaged, or takes pictures of another size.
+        ValueError: impossible labels, threads, runtime or band.
     """
-    from aiart_edge.isolated import IsolatedNetwork  # noqa: PLC0415  seldom needed
+    from aiart_edge.flatbuffer import check_network  # noqa: PLC0415  seldom needed
+    from aiart_edge.isolated import IsolatedNetwork  # noqa: PLC0415
 
     if sorted(labels) != sorted(LABELS):
         raise ValueError(f"Expected the labels {LABELS} in any order. Received {labels}.")
-    rule = InputRule(*size)
+    check_choice(threads, runtime)
     decision = DecisionRule(low=band[0], high=band[1])
+    content = read_network_file(path)
+    try:
+        rule = _find_rule(check_network(content), size)
+    except ValueError as error:
+        raise ModelFileError(path, f"the model cannot be run ({error})") from error
 
     def open_network() -> Scorer:
-        reverse = labels != LABELS
-        return IsolatedNetwork(path, rule, reverse, threads=threads, runtime=runtime)
+        network = IsolatedNetwork(path, rule, threads=threads, runtime=runtime)
+        return Checked(network, path, reverse=labels != LABELS, logits=logits)
 
-    return open_network, ModelDescription(path.name, "unknown", rule, decision), hash_file(path)
+    description = ModelDescription(path.name, "unknown", rule, decision)
+    return open_network, description, hashlib.sha256(content).hexdigest()
+
+
+def _find_rule(shape: tuple[int, ...], size: tuple[int, int] | None) -> InputRule:
+    """Find the size of a network's pictures in the shape of its input, or in what the user says."""
+    _, height, width, *_ = (*shape, 0, 0, 0)
+    if -1 in (height, width):
+        if size is None:
+            raise ValueError("it takes pictures of any size: choose one with --size")
+        return InputRule(*size)
+    if size not in (None, (height, width)):
+        raise ValueError(f"it takes pictures of {height}x{width}: leave out --size")
+    return InputRule(height, width)
+
+
+class Checked:
+    """A network whose answers are looked at: they must be p(ai) and p(human).
+
+    Args:
+        network: answers.
+        path: of its file.
+        reverse: its first score is p(human). Default false.
+        logits: its scores are logits, of which a softmax makes probabilities. Default false.
+    """
+
+    def __init__(
+        self, network: Scorer, path: Path, *, reverse: bool = False, logits: bool = False
+    ) -> None:
+        self._network = network
+        self._path = path
+        self._reverse = reverse
+        self._logits = logits
+
+    def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run the network on one picture.
+
+        Args:
+            pixels: see `runtime.Network.scores`.
+
+        Returns:
+            float32 of shape [2], p(ai) and p(human).
+
+        Raises:
+            ModelFileError: the runtime fails or dies of it, or it gives no probabilities.
+        """
+        try:
+            scores = self._network.scores(pixels)
+        except ValueError as error:
+            raise ModelFileError(self._path, f"the model cannot be run ({error})") from error
+        if self._logits and np.isfinite(scores).all():
+            powers = np.exp(scores - scores.max())
+            scores = powers / powers.sum()
+        first, second = scores.tolist()
+        if not (min(first, second) >= 0 and abs(first + second - 1) <= _ROUNDING):
+            problem = f"its scores, {first:g} and {second:g}, are no probabilities"
+            raise ModelFileError(self._path, f"{problem}: add --logits if they are logits")
+        return scores[::-1] if self._reverse else scores
+
+    def close(self) -> None:
+        """Free the memory."""
+        self._network.close()
 
 
 class Pool:
@@ -118,7 +199,7 @@ class Pool:
             float32 of shape [2], p(ai) and p(human).
 
         Raises:
-            ModelFileError: the network died of it.
+            ModelFileError: see `Checked.scores`.
             ValueError: the pool is closed.
         """
         if self._open is None:

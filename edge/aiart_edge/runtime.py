@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,12 +14,18 @@ import numpy as np
 
 from aiart_edge.decision import LABELS
 from aiart_edge.errors import RuntimeUnavailable
+from aiart_edge.program import count_cores, silenced
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from aiart_edge.image import InputRule
+
 # In order of preference: LiteRT's int8 kernels need fewer instructions, docs/raspberry-pi.md.
 RUNTIMES = {"litert": "ai_edge_litert", "tflite": "tflite_runtime"}
+# Silence is for the whole process: one thread at a time.
+_LOADING = threading.Lock()
+
 WHEELS = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}
 
 
@@ -33,6 +40,7 @@ class Interpreter(Protocol):
     """What `Network` needs of either runtime's `Interpreter`."""
 
     def get_input_details(self) -> list[dict[str, Any]]: ...  # noqa: D102
+    def resize_tensor_input(self, input_index: int, tensor_size: Sequence[int]) -> None: ...  # noqa: D102
     def get_output_details(self) -> list[dict[str, Any]]: ...  # noqa: D102
     def allocate_tensors(self) -> None: ...  # noqa: D102
     def set_tensor(self, tensor_index: int, value: NDArray[Any]) -> None: ...  # noqa: D102
@@ -48,17 +56,36 @@ class Network:
 
     Args:
         interpreter: a runtime's, with the network in it.
+        size: height and width that a network which takes any is set to. Default none.
 
     Raises:
         ValueError: the network does not keep the tensor contract.
     """
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(self, interpreter: Interpreter, size: tuple[int, int] | None = None) -> None:
+        if size:
+            taken = _only("input", interpreter.get_input_details(), (None, None, None, 3))
+            if -1 in taken["shape_signature"][1:3]:
+                interpreter.resize_tensor_input(taken["index"], [1, *size, 3])
         interpreter.allocate_tensors()
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         self._interpreter = interpreter
         self._input = _only("input", inputs, (None, None, None, 3))
         self._output = _only("output", outputs, (None, len(LABELS)))
+
+    def check_size(self, rule: InputRule) -> None:
+        """Look that the network takes pictures as its file says.
+
+        Args:
+            rule: of the file.
+
+        Raises:
+            ValueError: it does not.
+        """
+        size = tuple(self._input["shape"][1:3].tolist())
+        if size != (rule.height, rule.width):
+            said = f"not of {rule.height}x{rule.width}, as its description says"
+            raise ValueError(f"it takes pictures of {size[0]}x{size[1]}, {said}")
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network on one picture.
@@ -68,11 +95,20 @@ class Network:
 
         Returns:
             float32 of shape [2], p(ai) and p(human).
+
+        Raises:
+            ValueError: pixels of another size, or the runtime fails.
         """
+        count, *shape = self._input["shape"].tolist()
+        if pixels.shape != (1, *shape):
+            raise ValueError(f"Expected a picture of shape {(1, *shape)}. Received {pixels.shape}.")
         # A network made for a batch gets the one picture many times.
-        batch = np.broadcast_to(pixels, self._input["shape"])
+        batch = np.broadcast_to(pixels, (count, *shape))
         self._interpreter.set_tensor(self._input["index"], _quantize(batch, self._input))
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise ValueError(_one_line(error)) from error
         output = _dequantize(self._interpreter.get_tensor(self._output["index"]), self._output)
         scores: NDArray[np.float32] = output[0]
         return scores
@@ -82,23 +118,56 @@ class Network:
         del self._interpreter
 
 
-def load_network(content: bytes, *, threads: int = 1, runtime: str = "auto") -> Network:
+def load_network(
+    content: bytes,
+    *,
+    threads: int = 1,
+    runtime: str = "auto",
+    size: tuple[int, int] | None = None,
+    trusted: bool = False,
+) -> Network:
     """Load a network into a runtime.
 
     Args:
-        content: a TFLite flatbuffer; verify it first (see `model_file`).
+        content: a TFLite flatbuffer.
         threads: of the runtime. Default 1.
         runtime: one of `RUNTIMES`, or `auto` for the first that is installed. Default `auto`.
+        size: height and width that a network which takes any is set to. Default none.
+        trusted: whether it came with the code that runs it: it is not checked. Default false.
 
     Returns:
         The network, ready to run.
 
     Raises:
         RuntimeUnavailable: no runtime is installed, or the one that is cannot work here.
-        ValueError: the runtime refuses the network, or it does not keep the tensor contract.
+        ValueError: the network is damaged, or does not keep the tensor contract.
     """
     interpreter = import_interpreter(find_runtime(runtime))
-    return Network(interpreter(model_content=content, num_threads=threads))
+    if not trusted:
+        from aiart_edge.flatbuffer import check_network  # noqa: PLC0415  most starts need it not
+
+        check_network(content)
+    try:
+        with _LOADING, silenced(python_speaks=True):  # the runtime reports its delegate
+            return Network(interpreter(model_content=content, num_threads=threads), size)
+    except RuntimeError as error:
+        raise ValueError(_one_line(error)) from error
+
+
+def check_choice(threads: int, runtime: str) -> None:
+    """Check what a user may have chosen wrongly.
+
+    Args:
+        threads: of the runtime, 1 or more, and no more than there are cores.
+        runtime: one of `RUNTIMES`, or `auto`.
+
+    Raises:
+        ValueError: it is not among these.
+    """
+    if not 1 <= threads <= count_cores():
+        raise ValueError(f"Expected threads from 1 to {count_cores()}. Received {threads}.")
+    if runtime not in ("auto", *RUNTIMES):
+        raise ValueError(f"Expected auto or one of {list(RUNTIMES)}. Received {runtime!r}.")
 
 
 def import_interpreter(runtime: str) -> Callable[..., Interpreter]:
@@ -135,9 +204,8 @@ def find_runtime(wanted: str = "auto") -> str:
         RuntimeUnavailable: there is none.
         ValueError: an unknown name.
     """
+    check_choice(1, wanted)
     names = list(RUNTIMES) if wanted == "auto" else [wanted]
-    if unknown := set(names) - RUNTIMES.keys():
-        raise ValueError(f"Expected auto or one of {list(RUNTIMES)}. Received {unknown.pop()!r}.")
     found = next((name for name in names if importlib.util.find_spec(RUNTIMES[name])), None)
     if found is None:
         what = "no TFLite runtime" if wanted == "auto" else WHEELS[wanted]
@@ -190,6 +258,10 @@ def _check_tflite_runtime_works() -> None:
             "tflite-runtime cannot work in a process that imported TensorFlow first: import "
             f"tflite_runtime.interpreter before it, or run  {install_command('litert')}"
         )
+
+
+def _one_line(error: RuntimeError) -> str:
+    return " ".join(str(error).split())
 
 
 def _only(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -115,6 +118,19 @@ def test_an_impossible_band_is_refused() -> None:
         Classifier.load(band=(0.9, 0.1))
 
 
+@pytest.mark.parametrize("options", [{"runtime": "abacus"}, {"threads": 0}, {"threads": 10**12}])
+def test_a_runtime_or_threads_that_are_not_there_are_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="Expected"):
+        Classifier.load(**options)
+
+
+def test_a_script_that_loads_a_classifier_prints_nothing(model_files: dict[str, Path]) -> None:
+    script = f"from aiart_edge import Classifier; Classifier.load({str(model_files['float32'])!r})"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_a_closed_classifier_says_so() -> None:
     classifier = Classifier.load()
     classifier.close()
@@ -126,7 +142,7 @@ def test_a_network_that_the_runtime_refuses_is_a_model_error(tmp_path: Path) -> 
     path = tmp_path / "model.tflite"
     description = ModelDescription("test", "int8", InputRule(150, 150), DecisionRule())
     write_model_file(path, b"\0" * 1000, description)
-    with pytest.raises(ModelFileError, match="the runtime refuses the model"):
+    with pytest.raises(ModelFileError, match="cannot be run"):
         Classifier.load(path)
 
 

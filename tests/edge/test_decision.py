@@ -34,7 +34,8 @@ def test_the_band_between_low_and_high_is_unsure(p_ai: float, verdict: str) -> N
 
 
 @pytest.mark.parametrize(
-    "values", [(0, 0.5, 0.5), (float("nan"), 0.5, 0.5), (1, 0.6, 0.5), (1, 0.5, 1.1)]
+    "values",
+    [(0, 0.5, 0.5), (1e-300, 0.5, 0.5), (float("nan"), 0.5, 0.5), (1, 0.6, 0.5), (1, 0.5, 1.1)],
 )
 def test_an_impossible_decision_rule_is_refused(values: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="Expected"):

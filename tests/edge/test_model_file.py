@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -113,14 +114,28 @@ def test_a_file_of_a_newer_format_says_to_upgrade(model_file: Path) -> None:
         {"decision": {"temperature": -1, "low": 0, "high": 1}},
         {"network": None},
         {"network": {"bytes": "all", "sha256": ""}},
+        {"name": None},
+        {"labels": "x" * 100_000},
+        {"input": {"height": 240.0, "width": 240}},
+        {"input": {"height": 10**9, "width": 240}},
+        {"input": [240, 240]},
+        {"decision": {"temperature": 1e-300, "low": 0, "high": 1}},
+        {"decision": {"temperature": 1, "low": float("nan"), "high": 1}},
+        {"metrics": {"accuracy": "good"}},
+        {"metrics": {"accuracy": float("nan")}},
+        {"metrics": {"accuracy": {"of": 1}}},
+        {"origin": ["here"]},
+        {"golden": {"xnnpack": [0.5, "half"]}},
+        {"golden": {"xnnpack": 0.5}},
     ],
 )
 def test_a_description_that_makes_no_sense_is_refused(
     change: dict[str, object], model_file: Path
 ) -> None:
     rewrite(model_file, change)
-    with pytest.raises(ModelFileError, match="description is not valid"):
+    with pytest.raises(ModelFileError, match="description is not valid") as caught:
         read_model_file(model_file)
+    assert len(caught.value.problem) < 300
 
 
 def test_a_description_that_is_no_object_is_refused(model_file: Path) -> None:
@@ -128,6 +143,34 @@ def test_a_description_that_is_no_object_is_refused(model_file: Path) -> None:
         archive.writestr("aiart.json", "[]")
     with pytest.raises(ModelFileError, match="not an object"):
         read_model_file(model_file)
+
+
+@pytest.mark.parametrize("depth", [500, 100_000])
+def test_a_description_nested_deep_is_refused(depth: int, model_file: Path) -> None:
+    with zipfile.ZipFile(model_file, "w") as archive:
+        nest = "[" * depth + "]" * depth
+        archive.writestr("aiart.json", f'{{"format": 1, "labels": {nest}}}')
+    with pytest.raises(ModelFileError):
+        read_model_file(model_file)
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "/", "a\0b"])
+def test_what_is_no_plain_file_is_refused(path: str) -> None:
+    with pytest.raises(ModelFileError, match="cannot be opened"):
+        read_model_file(Path(path))
+
+
+def test_a_pipe_that_nobody_writes_to_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ModelFileError, match="no plain file"):
+        read_model_file(tmp_path / "pipe")
+
+
+def test_a_file_larger_than_any_network_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "model.tflite").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ModelFileError, match="it has over 512 MB"):
+        read_model_file(tmp_path / "model.tflite")
 
 
 def test_a_description_of_absurd_size_is_refused(model_file: Path) -> None:

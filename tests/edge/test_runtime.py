@@ -58,6 +58,16 @@ def test_raw_pixels_reach_a_network_of_any_input_type_unchanged(
     assert scores.tolist() == [20, 240]
 
 
+def test_only_the_batch_is_filled_with_one_picture_never_its_rows() -> None:
+    interpreter = EchoInterpreter(np.float32, (0.0, 0))
+    interpreter.input["shape"] = np.array([3, 2, 2, 3])
+    network = Network(interpreter)
+    network.scores(np.zeros((1, 2, 2, 3), np.uint8))
+    assert interpreter.value.shape == (3, 2, 2, 3)
+    with pytest.raises(ValueError, match="Expected a picture of shape"):
+        network.scores(np.zeros((1, 1, 2, 3), np.uint8))
+
+
 def test_a_network_with_another_number_of_scores_is_refused() -> None:
     with pytest.raises(ValueError, match=r"Expected one output of shape \(None, 2\)"):
         Network(EchoInterpreter(np.float32, (0.0, 0), outputs=1000))
