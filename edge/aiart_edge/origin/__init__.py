@@ -4,8 +4,9 @@
 
     print(origin.read("picture.jpg").says)
 
-Standard library alone: neither numpy nor Pillow nor a runtime is imported. What a file says can be
-forged and removed, so none of it is proof, and a file that says nothing says nothing.
+Standard library alone: neither numpy nor Pillow nor a runtime is imported; and of the wing what a
+file needs, since most carry little, and a cold start counts. What a file says can be forged and
+removed, so none of it is proof, and a file that says nothing says nothing.
 """
 
 from __future__ import annotations
@@ -19,13 +20,8 @@ from typing import BinaryIO
 
 from aiart_edge.errors import PictureError
 from aiart_edge.origin.bounds import Bounds, Source, Stopped
-from aiart_edge.origin.c2pa import read_marks
 from aiart_edge.origin.containers import Piece, walk
-from aiart_edge.origin.containers.tiff import walk_block
-from aiart_edge.origin.iptc import read_datasets
-from aiart_edge.origin.markers import KEYWORDS, find_marks
 from aiart_edge.origin.statement import Certainty, Field, Mark, Origin, Says
-from aiart_edge.origin.xmp import read_properties
 
 __all__ = ["Certainty", "Mark", "Origin", "Says", "read"]
 
@@ -64,13 +60,19 @@ def _read(file: BinaryIO) -> Origin:
     fields: list[Field] = []
     marks: list[Mark] = []
     with _until_stopped(bounds):
-        for piece in walk(source, KEYWORDS):
+        for piece in walk(source):
             with _until_stopped(bounds):
                 if piece.kind == "c2pa":
+                    from aiart_edge.origin.c2pa import read_marks
+
                     marks += read_marks(source, piece)
                 else:
                     fields += _read_fields(piece, bounds)
-    return Origin.of([*marks, *find_marks(fields)], bounds.gaps, fields)
+    if fields:
+        from aiart_edge.origin.markers import find_marks
+
+        marks += find_marks(fields)
+    return Origin.of(marks, bounds.gaps, fields)
 
 
 def _read_fields(piece: Piece, bounds: Bounds) -> Iterator[Field]:
@@ -78,14 +80,25 @@ def _read_fields(piece: Piece, bounds: Bounds) -> Iterator[Field]:
     if isinstance(data, str):
         yield Field(piece.name, data, piece.where)
     elif piece.kind == "exif":
+        from aiart_edge.origin.containers.tiff import walk_block
+
         block = data[6:] if data.startswith(b"Exif\0") else data
         for inner in walk_block(Source(io.BytesIO(block), bounds), piece.where, 0):
             if isinstance(inner.data, str):
                 yield Field(inner.name, inner.data, inner.where)
     else:
-        read_texts = read_properties if piece.kind == "xmp" else read_datasets
-        for name, text in read_texts(data, bounds):
+        for name, text in _read_texts(piece.kind, data, bounds):
             yield Field(name, text, f"{piece.where}, {name.rpartition(':')[2]}")
+
+
+def _read_texts(kind: str, data: bytes, bounds: Bounds) -> Iterator[tuple[str, str]]:
+    if kind == "xmp":
+        from aiart_edge.origin.xmp import read_properties
+
+        return read_properties(data, bounds)
+    from aiart_edge.origin.iptc import read_datasets
+
+    return read_datasets(data, bounds)
 
 
 @contextmanager

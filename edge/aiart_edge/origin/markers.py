@@ -94,8 +94,7 @@ def _is(*texts: str) -> Callable[[str], bool]:
 
 
 def _holds(pattern: str) -> Callable[[str], bool]:
-    compiled = re.compile(pattern)
-    return lambda text: bool(compiled.search(text))
+    return lambda text: bool(re.search(pattern, text))  # compiled when first asked
 
 
 def _present(text: str) -> bool:
@@ -111,9 +110,9 @@ def _json_with(*keys: str) -> Callable[[str], bool]:
 
     A key that is quoted in a string has a backslash before its last quote, and does not fit.
     """
-    patterns = [re.compile(rf'"{key}"\s{{0,9}}:') for key in keys]
+    patterns = [rf'"{key}"\s{{0,9}}:' for key in keys]
     return lambda text: (
-        text.lstrip().startswith("{") and all(pattern.search(text) for pattern in patterns)
+        text.lstrip().startswith("{") and all(re.search(pattern, text) for pattern in patterns)
     )
 
 

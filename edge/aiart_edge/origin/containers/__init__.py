@@ -6,32 +6,22 @@ caption or in pixels are no part of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
-from types import ModuleType
+from collections.abc import Iterator
+from importlib import import_module
 
 from aiart_edge.origin.bounds import Source
-from aiart_edge.origin.containers import bmff, gif, jpeg, png, tiff, webp
 from aiart_edge.origin.containers.piece import Piece
 
 __all__ = ["Piece", "walk"]
 
-_HEAD = 16
-_FORMATS: tuple[tuple[ModuleType, Callable[[bytes], bool]], ...] = (
-    (jpeg, lambda head: head.startswith(b"\xff\xd8\xff")),
-    (png, lambda head: head.startswith(b"\x89PNG\r\n\x1a\n")),
-    (webp, lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP"),
-    (bmff, lambda head: head[4:8] == b"ftyp"),
-    (gif, lambda head: head.startswith((b"GIF87a", b"GIF89a"))),
-    (tiff, lambda head: head.startswith((b"II*\0", b"MM\0*"))),
-)
+_HEAD = 12
 
 
-def walk(source: Source, keywords: Container[str]) -> Iterator[Piece]:
+def walk(source: Source) -> Iterator[Piece]:
     """Walk a file of any format that can speak of itself.
 
     Args:
         source: the file.
-        keywords: of PNG's texts, those that are wanted.
 
     Yields:
         Its parts, in the file's order; none for a format that is not known here.
@@ -39,9 +29,23 @@ def walk(source: Source, keywords: Container[str]) -> Iterator[Piece]:
     Raises:
         Stopped: the walk ended before the file did.
     """
-    head = source.head(0, min(_HEAD, source.size))
-    for module, fits in _FORMATS:
-        if fits(head):
-            yield from module.walk(source, keywords)
-            return
-    source.bounds.gaps.append("it is of a format that is not looked into")
+    name = _name_format(source.head(0, min(_HEAD, source.size)))
+    if name:
+        # The others are not imported: a cold start shall not wait for them.
+        yield from import_module(f"{__name__}.{name}").walk(source)
+    else:
+        source.bounds.gaps.append("it is of a format that is not looked into")
+
+
+def _name_format(head: bytes) -> str | None:
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "gif"
+    if head.startswith((b"II*\0", b"MM\0*")):
+        return "tiff"
+    if head[4:8] == b"ftyp":
+        return "bmff"
+    return "webp" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None

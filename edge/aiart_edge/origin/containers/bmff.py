@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aiart_edge.origin.bounds import Source, Stopped
@@ -21,7 +21,7 @@ class _Box:
     end: int
 
 
-def walk(source: Source, _keywords: Container[str]) -> Iterator[Piece]:
+def walk(source: Source) -> Iterator[Piece]:
     """Walk the boxes of an AVIF or HEIF file; see `containers.walk`."""
     for box in _walk_boxes(source, 0, source.size):
         if box.kind == b"meta":

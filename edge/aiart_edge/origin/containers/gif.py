@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 
 from aiart_edge.origin.bounds import Source, Stopped
 from aiart_edge.origin.containers.piece import Piece
@@ -14,7 +14,7 @@ _BLOCK_STEP = 25  # blocks that count as a step
 _XMP_TRAILER = 257  # bytes that make any reader of blocks find the end
 
 
-def walk(source: Source, _keywords: Container[str]) -> Iterator[Piece]:
+def walk(source: Source) -> Iterator[Piece]:
     """Walk the blocks of a GIF; see `containers.walk`."""
     at = 13 + _table_size(source.bytes_at(10, 1)[0])
     blocks = _Blocks(source)

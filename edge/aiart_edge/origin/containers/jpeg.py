@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 
 from aiart_edge.origin.bounds import LONGEST_TEXT, Source, Stopped
 from aiart_edge.origin.containers.piece import Piece
@@ -19,17 +18,17 @@ _JUMBF = b"JP"
 _LABEL = b"AIGC{"  # GB 45438-2025
 
 
-@dataclass
 class _Parts:
     """What is spread over segments, until all of them were seen."""
 
-    photoshop: bytearray = field(default_factory=bytearray)
-    xmp: dict[bytes, dict[int, bytes]] = field(default_factory=dict)
-    boxes: dict[bytes, dict[int, bytes]] = field(default_factory=dict)
-    spans: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.photoshop = bytearray()
+        self.xmp: dict[bytes, dict[int, bytes]] = {}
+        self.boxes: dict[bytes, dict[int, bytes]] = {}
+        self.spans: dict[bytes, tuple[int, int]] = {}
 
 
-def walk(source: Source, _keywords: Container[str]) -> Iterator[Piece]:
+def walk(source: Source) -> Iterator[Piece]:
     """Walk the segments of a JPEG; see `containers.walk`."""
     parts = _Parts()
     stopped = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 
 from aiart_edge.origin.bounds import Source, Stopped
 from aiart_edge.origin.containers.piece import Piece
@@ -15,7 +15,7 @@ _RAW_KINDS = {"exif", "xmp", "iptc", "8bim", "APP1"}
 _XMP_IN_JPEG = b"http://ns.adobe.com/xap/1.0/\0"
 
 
-def walk(source: Source, keywords: Container[str]) -> Iterator[Piece]:
+def walk(source: Source) -> Iterator[Piece]:
     """Walk the chunks of a PNG; see `containers.walk`."""
     at = 8
     while True:
@@ -27,7 +27,7 @@ def walk(source: Source, keywords: Container[str]) -> Iterator[Piece]:
         if kind == b"IEND":
             return
         if kind in (b"tEXt", b"zTXt", b"iTXt"):
-            yield from _read_text(source, keywords, kind.decode(), start, length)
+            yield from _read_text(source, kind.decode(), start, length)
         elif kind == b"eXIf":
             yield Piece("exif", "PNG eXIf", source.read(start, length))
         elif kind == b"caBX":
@@ -35,13 +35,13 @@ def walk(source: Source, keywords: Container[str]) -> Iterator[Piece]:
         at = end
 
 
-def _read_text(
-    source: Source, keywords: Container[str], kind: str, start: int, length: int
-) -> Iterator[Piece]:
+def _read_text(source: Source, kind: str, start: int, length: int) -> Iterator[Piece]:
+    from aiart_edge.origin.markers import KEYWORDS  # noqa: PLC0415  most files need no table
+
     head = source.bytes_at(start, min(length, _LONGEST_KEYWORD + 1))
     keyword = head.partition(b"\0")[0].decode("latin-1")
     raw = keyword[len(_RAW) :] if keyword.startswith(_RAW) else ""
-    if not (keyword == _XMP or raw in _RAW_KINDS or keyword in keywords):
+    if not (keyword == _XMP or raw in _RAW_KINDS or keyword in KEYWORDS):
         return
     rest = source.text(start + len(keyword) + 1, start + length)
     where = f"PNG {kind} {keyword}"

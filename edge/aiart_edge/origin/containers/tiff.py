@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,7 +49,7 @@ class _Tag:
     kind: int
 
 
-def walk(source: Source, _keywords: Container[str]) -> Iterator[Piece]:
+def walk(source: Source) -> Iterator[Piece]:
     """Walk the tags of a TIFF file; see `containers.walk`."""
     yield from walk_block(source, "TIFF", 0)
 

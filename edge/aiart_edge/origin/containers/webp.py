@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 
 from aiart_edge.origin.bounds import Source, Stopped
 from aiart_edge.origin.containers.piece import Piece
@@ -10,7 +10,7 @@ from aiart_edge.origin.containers.piece import Piece
 _FRAME = 8  # kind and length of a chunk
 
 
-def walk(source: Source, _keywords: Container[str]) -> Iterator[Piece]:
+def walk(source: Source) -> Iterator[Piece]:
     """Walk the chunks of a WebP file; see `containers.walk`."""
     at = 12
     last = 8 + int.from_bytes(source.bytes_at(4, 4), "little")
