@@ -11,8 +11,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -168,6 +168,12 @@ def main(ctx: click.Context) -> None:
     ctx.color = False if os.environ.get("NO_COLOR") else None
 
 
+_METADATA = click.option(
+    "--show-metadata",
+    is_flag=True,
+    help="With the texts that stand in the files: prompts, names. They are private.",
+)
+
 _EXIT_CODES = "Exit codes: 0 all done, 1 a failure, 2 wrong usage, 3 some pictures failed."
 
 
@@ -260,6 +266,8 @@ def _print(texts: Iterable[str], form: str) -> None:
 @click.option("--sort", type=click.Choice(["p_ai"]), help="The highest first.")
 @click.option("--only", type=click.Choice(["ai", "human", "unsure"]), help="Leave out the others.")
 @click.option("--hash", "hashed", is_flag=True, help="Add the SHA-256 of each file.")
+@click.option("--no-origin", is_flag=True, help="Leave out what each file says of itself.")
+@_METADATA
 @click.option(
     "--jobs",
     type=click.IntRange(1),
@@ -274,6 +282,8 @@ def classify(
     sort: str | None,
     only: str | None,
     hashed: bool,
+    no_origin: bool,
+    show_metadata: bool,
     jobs: int | None,
     form: str = "text",
     **options: Any,
@@ -289,19 +299,28 @@ def classify(
       aiart-edge classify --only ai --paths -0 pictures/ | xargs -0 ls -l
       find . -name '*.png' -print0 | aiart-edge classify --jsonl --from-file -
     """
+    from aiart_edge.inputs import examine
     from aiart_edge.output import FORMATS, Record, select
 
     if null and form != "paths":
         raise click.UsageError("--null goes with --paths")
     inputs = _find(paths, recursive, from_file)
     tally = _Tally()
+    asked = form in {"text", "json", "jsonl", "csv"} and not no_origin
 
     def reported() -> Iterator[Record]:
         with _progress(inputs) as passing:
             at_once = jobs if len(inputs) > 1 else 1
-            for found, outcome in _outcomes(classifier, passing, at_once, hashed):
+            looked = (examine(found, hashed=hashed, kept=asked) for found in passing)
+            for found, outcome in _outcomes(classifier, looked, at_once):
                 tally.count(outcome)
-                yield Record(found.path, classifier.identity, outcome, found.sha256)
+                record = Record(found.path, classifier.identity, outcome, found.sha256)
+                if asked and record.classification:
+                    with suppress(PictureError):  # it went meanwhile
+                        record = replace(
+                            record, origin=_read_origin(found), show_metadata=show_metadata
+                        )
+                yield record
 
     with silenced(python_speaks=True), _load(**options) as classifier:
         chosen = select(reported(), only, by_p_ai=sort == "p_ai")
@@ -320,12 +339,10 @@ def _read_all(listed: BinaryIO) -> bytes:
 
 
 def _outcomes(
-    classifier: Classifier, inputs: Iterable[Input], jobs: int | None, hashed: bool
+    classifier: Classifier, inputs: Iterable[Input], jobs: int | None
 ) -> Iterator[tuple[Input, Classification | PictureError | LeftOut]]:
     """Classify what can be."""
-    from aiart_edge.inputs import examine
-
-    inputs, ahead = itertools.tee(examine(found, hashed=hashed) for found in inputs)
+    inputs, ahead = itertools.tee(inputs)
     sources = (_source(found) for found in ahead if not found.outcome)
     outcomes = classifier.classify_many(sources, jobs=jobs)
     for found in inputs:
@@ -389,11 +406,7 @@ def _load(
 
 @main.command(epilog=_EXIT_CODES)
 @_input_options
-@click.option(
-    "--show-metadata",
-    is_flag=True,
-    help="With the texts that stand in the files: prompts, names. They are private.",
-)
+@_METADATA
 def origin(
     paths: tuple[str, ...],
     recursive: bool,
@@ -429,7 +442,6 @@ def origin(
 def _origins(inputs: Iterable[Input]) -> Iterator[tuple[Input, Origin | PictureError | LeftOut]]:
     """Read what files say of themselves, also those that the edge cannot decode."""
     from aiart_edge.inputs import LeftOut, examine
-    from aiart_edge.origin import read
 
     for found in map(examine, inputs):
         unread = found.outcome
@@ -437,9 +449,15 @@ def _origins(inputs: Iterable[Input]) -> Iterator[tuple[Input, Origin | PictureE
             yield found, unread
             continue
         try:
-            yield found, read(_source(found))
+            yield found, _read_origin(found)
         except PictureError as error:
             yield found, error
+
+
+def _read_origin(found: Input) -> Origin:
+    from aiart_edge.origin import read
+
+    return read(_source(found))
 
 
 @main.command()

@@ -119,12 +119,13 @@ def _from_utf_16(content: bytes) -> bytes:
     return content
 
 
-def examine(found: Input, *, hashed: bool = False) -> Input:
+def examine(found: Input, *, hashed: bool = False, kept: bool = False) -> Input:
     """Look at a file before it is read.
 
     Args:
         found: a file.
         hashed: hash it. Default false.
+        kept: read standard input whole, for it will be read more than once. Default: if hashed.
 
     Returns:
         The same, with the outcome `LeftOut` where it was found in a folder and is no picture, or of
@@ -133,7 +134,9 @@ def examine(found: Input, *, hashed: bool = False) -> Input:
     if found.outcome:
         return found
     if found.path == STANDARD_INPUT:
-        return _hash(found._replace(content=sys.stdin.buffer.read())) if hashed else found
+        if hashed or kept:
+            found = found._replace(content=sys.stdin.buffer.read())
+        return _hash(found) if hashed else found
     if not found.named:
         found = found._replace(outcome=look_at(found.path))
     elif not os.path.isfile(found.path) and os.path.exists(found.path):  # noqa: PTH110, PTH113

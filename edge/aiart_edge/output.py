@@ -24,10 +24,12 @@ FOOTER = "A verdict is a signal, not proof."
 SCHEMA = 1  # of the records (record.schema.json); it rises where a reader of old ones would fail
 
 _FIELDS = (
-    *("path", "verdict", "p_ai", "label", "model", "reason", "left_out", "error"),
+    *("path", "verdict", "p_ai", "label", "model", "reason", "origin", "left_out", "error"),
     *("sha256", "model_version", "model_sha256"),
 )
-_ORIGIN_FIELDS = ("path", "origin_says", "origin_by", "origin_certainty", "left_out", "error")
+_SAID = ("origin_says", "origin_by", "origin_certainty")
+_COLUMNS = tuple(column for name in _FIELDS for column in (_SAID if name == "origin" else (name,)))
+_ORIGIN_COLUMNS = ("path", *_SAID, "left_out", "error")
 _COLOURS = {"ai": "red", "human": "green", "unsure": "yellow"}
 _BAR = 10  # characters
 _LONGEST = 400  # characters of a text that stands in a file
@@ -42,12 +44,16 @@ class Record(NamedTuple):  # a data class would take half a percent of a cold st
         network: what names the network, `Classifier.identity`.
         outcome: its classification, or why there is none.
         sha256: of the file, in hex. Default: it was not asked for.
+        origin: what the file says of itself. Default: it was not asked for.
+        show_metadata: with the texts that stand in it, which are private. Default false.
     """
 
     path: str
     network: Mapping[str, str]
     outcome: Classification | PictureError | LeftOut
     sha256: str = ""
+    origin: Origin | None = None
+    show_metadata: bool = False
 
     @property
     def classification(self) -> Classification | None:
@@ -59,7 +65,9 @@ class Record(NamedTuple):  # a data class would take half a percent of a cold st
     def as_dict(self) -> dict[str, Any]:
         """Return what machines read: either the verdict, `error` or `left_out`."""
         fields = {"path": self.path, **self._outcome(), "sha256": self.sha256, **self.network}
-        return {name: fields[name] for name in _FIELDS if fields.get(name) not in {None, ""}}
+        if self.origin:
+            fields["origin"] = self.origin.as_dict(show_metadata=self.show_metadata)
+        return {name: fields[name] for name in _FIELDS if fields.get(name) not in (None, "")}
 
     def as_json(self) -> str:
         """Return the same as one line of JSON, with the version of the schema."""
@@ -107,16 +115,10 @@ class OriginRecord(NamedTuple):
         """Return the same as one line of JSON, with the version of the schema."""
         return json.dumps({"schema": SCHEMA, **self.as_dict()})
 
-    def as_row(self) -> dict[str, Any]:
-        """Return what a table holds."""
-        fields = self.as_dict()
-        said = fields.pop("origin", {})
-        return fields | {f"origin_{name}": said.get(name) for name in ("says", "by", "certainty")}
-
 
 def as_text(records: Iterable[Record]) -> Iterator[str]:
-    """Give a line for a person on each picture that was read, and a footer."""
-    line = ""
+    """Give for a person what is said of each picture that was read, and a footer."""
+    line = footer = ""
     for record in records:
         if not (result := record.classification):
             continue
@@ -127,8 +129,16 @@ def as_text(records: Iterable[Record]) -> Iterator[str]:
         reason = f"  ({result.reason})" if result.reason else ""
         line = f"{verdict}  p(ai) {number} [{bar}]  {printable(record.path)}{reason}\n"
         yield line
+        if record.origin:
+            from aiart_edge.origin import wording  # noqa: PLC0415
+
+            yield f"{'':8}{printable(wording.sentence(record.origin))}\n"
+            if record.show_metadata:
+                yield from _tell_metadata(record.origin, 8)
+            if record.origin.says != "nothing":
+                footer = f"{wording.FOOTER}\n"
     if line:
-        yield f"{FOOTER}\n"
+        yield f"{FOOTER}\n{footer}"
 
 
 def origins_as_text(records: Iterable[OriginRecord]) -> Iterator[str]:
@@ -142,10 +152,15 @@ def origins_as_text(records: Iterable[OriginRecord]) -> Iterator[str]:
         says = click.style(f"{origin.says:14}", _COLOURS.get(origin.says))
         line = f"{says}  {printable(wording.sentence(origin))}  {printable(record.path)}\n"
         yield line
-        for field in origin.fields if record.show_metadata else ():
-            yield f"{'':16}{field.name}: {printable(field.text[:_LONGEST])}\n"
+        if record.show_metadata:
+            yield from _tell_metadata(origin, 16)
     if line:
         yield f"{wording.FOOTER}\n"
+
+
+def _tell_metadata(origin: Origin, indent: int) -> Iterator[str]:
+    for field in origin.fields:
+        yield f"{'':{indent}}{field.name}: {printable(field.text[:_LONGEST])}\n"
 
 
 def as_json(records: Iterable[Record | OriginRecord]) -> Iterator[str]:
@@ -165,23 +180,26 @@ def as_json_lines(records: Iterable[Record | OriginRecord]) -> Iterator[str]:
 
 def as_csv(records: Iterable[Record]) -> Iterator[str]:
     """Give a table with a line of names."""
-    return _as_csv(_FIELDS, (record.as_dict() for record in records))
+    return _as_csv(_COLUMNS, records)
 
 
 def origins_as_csv(records: Iterable[OriginRecord]) -> Iterator[str]:
     """Give a table of what files say, with a line of names."""
-    return _as_csv(_ORIGIN_FIELDS, (record.as_row() for record in records))
+    return _as_csv(_ORIGIN_COLUMNS, records)
 
 
-def _as_csv(fields: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _as_csv(columns: Sequence[str], records: Iterable[Record | OriginRecord]) -> Iterator[str]:
     """Write a table in which a spreadsheet finds no formula, wherever it splits a line."""
     import csv  # noqa: PLC0415  the other formats shall not wait for it
 
     line = io.StringIO()
-    writer = csv.DictWriter(line, fields, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer = csv.DictWriter(line, columns, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writeheader()
     yield line.getvalue()
-    for row in rows:
+    for record in records:
+        row = record.as_dict()
+        said = row.pop("origin", {})
+        row |= {column: said.get(column.removeprefix("origin_")) for column in _SAID}
         line.seek(0)
         line.truncate()
         writer.writerow({name: _without_formula(name, value) for name, value in row.items()})

@@ -23,6 +23,7 @@ from PIL import Image
 
 from aiart_edge import Classifier, __version__
 from aiart_edge.model_file import read_model_file
+from aiart_edge.origin import Origin
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "van-gogh-auvers-1890.jpg"
 
@@ -35,10 +36,11 @@ def test_a_verdict_is_printed_with_its_probability_and_its_picture(aiart_edge: C
     result = aiart_edge("classify", SAMPLE)
     assert result.exit_code == 0
     assert result.stderr == ""
-    line, footer = result.stdout.splitlines()
+    line, origin, footer = result.stdout.splitlines()
     with Classifier.load() as classifier:
         expected = classifier.classify(SAMPLE)
     assert line == f"unsure  p(ai) {expected.p_ai:.2f} [######....]  {SAMPLE}"
+    assert origin == "        the file says nothing"
     assert footer == "A verdict is a signal, not proof."
 
 
@@ -70,7 +72,7 @@ def test_bad_pictures_among_good_ones_do_not_stop_the_rest(
     result = aiart_edge("classify", tmp_path / "missing.jpg", SAMPLE)
     assert result.exit_code == 3
     assert "missing.jpg" in result.stderr
-    assert len(result.stdout.splitlines()) == 2
+    assert len(result.stdout.splitlines()) == 3
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
@@ -82,7 +84,7 @@ def test_a_file_that_may_not_be_read_does_not_stop_the_rest(
     result = aiart_edge("classify", locked, SAMPLE)
     assert result.exit_code == 3
     assert "Permission denied" in result.stderr
-    assert len(result.stdout.splitlines()) == 2
+    assert len(result.stdout.splitlines()) == 3
 
 
 def test_a_file_name_with_a_line_break_still_gives_one_line(
@@ -159,12 +161,14 @@ def test_machines_read_a_record_of_each_picture_and_nothing_else(
     with Classifier.load() as classifier:
         expected = classifier.classify(SAMPLE)
         network = classifier.identity | ({} if form == "--csv" else {"schema": 1})
+    silence = {"origin_says": "nothing"} if form == "--csv" else {"origin": Origin().as_dict()}
     for record, path in zip(read, paths, strict=True):
         assert float(record.pop("p_ai")) == pytest.approx(expected.p_ai, abs=1e-4)
         assert record == {
             "path": str(path),
             "verdict": expected.verdict,
             "label": expected.label,
+            **silence,
             **network,
         }
     assert missing == {
