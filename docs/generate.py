@@ -1,7 +1,7 @@
 """What in the documents is made of the commands themselves.
 
-`python -m docs.generate` writes `help.md`'s lists of options and `terminal.svg`, the picture in the
-README, anew; tests/test_documents.py fails where one of them is out of date.
+`python -m docs.generate` writes `help.md`'s lists of options, `origin.md`'s table of markers and
+`terminal.svg`, the picture in the README, anew; tests fail where one of them is out of date.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ import aiart_convert.cli
 import aiart_edge.cli
 import aiart_train.cli
 from aiart_edge.files import write_atomically
+from aiart_edge.origin.markers import MARKERS
 from aiart_edge.program import run, silenced
 from benchmarks.report import put_into
 
 HELP = Path(__file__).parent / "help.md"
+ORIGIN = Path(__file__).parent / "origin.md"
 TERMINAL = Path(__file__).parent / "terminal.svg"
 COMMANDS: dict[str, click.Command] = {
     "aiart-edge": aiart_edge.cli.main,
@@ -54,6 +56,31 @@ def with_help(document: str) -> str:
         for page in _pages(command, click.Context(command, info_name=name, terminal_width=_COLUMNS))
     )
     return put_into(document, "\n".join(pages), "docs.generate")
+
+
+def with_markers(document: str) -> str:
+    """Put the table of markers into a document.
+
+    Args:
+        document: with the marks for it.
+
+    Returns:
+        The new text.
+    """
+    lines = ["| marker | says | certainty | where, and what stands there | by | known from |"]
+    lines.append("|---|---|---|---|---|---|")
+    for marker in MARKERS:
+        needs = "<br>".join(
+            f"{', '.join(f'`{name}`' for name in needs.fields)}: {needs.expects}"
+            for needs in marker.needs
+        )
+        named = " ".join(f"`{name}`" for name in marker.by) if isinstance(marker.by, tuple) else ""
+        by = named or marker.by or ""
+        lines.append(
+            f"| {marker.kind} | {marker.says} | {marker.certainty} | {needs} | {by} | "
+            f"{marker.known_from} |"
+        )
+    return put_into(document, "\n".join(lines), "docs.generate")
 
 
 def _pages(command: click.Command, context: click.Context) -> Iterator[str]:
@@ -104,7 +131,8 @@ def draw(shot: Text) -> str:
 
 @click.command()
 def main() -> None:
-    """Write docs/help.md's lists of options and docs/terminal.svg anew."""
+    """Write what documents show of the commands anew, and of the table of markers."""
+    write_atomically(ORIGIN, with_markers(ORIGIN.read_text(encoding="utf-8")).encode())
     write_atomically(HELP, with_help(HELP.read_text(encoding="utf-8")).encode())
     write_atomically(TERMINAL, draw(take_shot()).encode())
 

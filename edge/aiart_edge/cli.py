@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -168,6 +168,9 @@ def main(ctx: click.Context) -> None:
     ctx.color = False if os.environ.get("NO_COLOR") else None
 
 
+_NO_ORIGIN = click.option(
+    "--no-origin", is_flag=True, help="Leave out what each file says of itself."
+)
 _METADATA = click.option(
     "--show-metadata",
     is_flag=True,
@@ -266,7 +269,7 @@ def _print(texts: Iterable[str], form: str) -> None:
 @click.option("--sort", type=click.Choice(["p_ai"]), help="The highest first.")
 @click.option("--only", type=click.Choice(["ai", "human", "unsure"]), help="Leave out the others.")
 @click.option("--hash", "hashed", is_flag=True, help="Add the SHA-256 of each file.")
-@click.option("--no-origin", is_flag=True, help="Leave out what each file says of itself.")
+@_NO_ORIGIN
 @_METADATA
 @click.option(
     "--jobs",
@@ -315,17 +318,22 @@ def classify(
             for found, outcome in _outcomes(classifier, looked, at_once):
                 tally.count(outcome)
                 record = Record(found.path, classifier.identity, outcome, found.sha256)
-                if asked and record.classification:
-                    with suppress(PictureError):  # it went meanwhile
-                        record = replace(
-                            record, origin=_read_origin(found), show_metadata=show_metadata
-                        )
-                yield record
+                yield _with_origin(record, _source(found), show_metadata) if asked else record
 
     with silenced(python_speaks=True), _load(**options) as classifier:
         chosen = select(reported(), only, by_p_ai=sort == "p_ai")
         _print(FORMATS["paths0" if null else form](chosen), form)
     tally.conclude()
+
+
+def _with_origin(record: Record, source: str | bytes | BinaryIO, show_metadata: bool) -> Record:
+    """Add what a file that was classified says of itself."""
+    from aiart_edge.origin import read
+
+    if record.classification:
+        with suppress(PictureError):  # it went meanwhile
+            return record._replace(origin=read(source), show_metadata=show_metadata)
+    return record
 
 
 def _read_all(listed: BinaryIO) -> bytes:
@@ -442,6 +450,7 @@ def origin(
 def _origins(inputs: Iterable[Input]) -> Iterator[tuple[Input, Origin | PictureError | LeftOut]]:
     """Read what files say of themselves, also those that the edge cannot decode."""
     from aiart_edge.inputs import LeftOut, examine
+    from aiart_edge.origin import read
 
     for found in map(examine, inputs):
         unread = found.outcome
@@ -449,15 +458,9 @@ def _origins(inputs: Iterable[Input]) -> Iterator[tuple[Input, Origin | PictureE
             yield found, unread
             continue
         try:
-            yield found, _read_origin(found)
+            yield found, read(_source(found))
         except PictureError as error:
             yield found, error
-
-
-def _read_origin(found: Input) -> Origin:
-    from aiart_edge.origin import read
-
-    return read(_source(found))
 
 
 @main.command()
@@ -548,9 +551,17 @@ def bench(
 )
 @_form("--text", help="For people.  [default: on a terminal]")
 @_form("--jsonl", help="A JSON object a line.  [default: elsewhere]")
+@_NO_ORIGIN
+@_METADATA
 @_classifier_options
 def watch(
-    folder: Path, state: Path | None, every: float, form: str | None = None, **options: Any
+    folder: Path,
+    state: Path | None,
+    every: float,
+    no_origin: bool,
+    show_metadata: bool,
+    form: str | None = None,
+    **options: Any,
 ) -> None:
     """Classify pictures as they arrive in FOLDER, until SIGTERM or Ctrl-C.
 
@@ -579,6 +590,8 @@ def watch(
         for sentence in tell_start(lookout, ledger):
             click.echo(printable(sentence), err=True)
         records = classify_arrivals(classifier, lookout, ended, every)
+        if not no_origin:
+            records = (_with_origin(record, record.path, show_metadata) for record in records)
         _print(FORMATS[form](records if form == "jsonl" else _shown(records)), form)
 
 

@@ -199,10 +199,11 @@ def test_on_a_terminal_it_speaks_to_people(folder: Path) -> None:
                 said += more
     os.close(terminal)
     assert process.returncode == 0
-    start, error, verdict, footer = said.decode().splitlines()
+    start, error, verdict, origin, footer = said.decode().splitlines()
     assert start.startswith("Watching ")
     assert error.startswith(f"Error: {broken}: ")
     assert verdict.endswith(str(folder / "whole.jpg"))
+    assert origin.strip() == "the file says nothing"
     assert footer == "A verdict is a signal, not proof."
 
 

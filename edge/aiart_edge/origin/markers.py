@@ -200,7 +200,7 @@ def _aigc(number: int, certainty: Certainty, meaning: str) -> Marker:
         "ai",
         certainty,
         (Needs(_AIGC, _label(number), f'JSON with `"Label": "{number}"` ({meaning})'),),
-        "GB 45438-2025, appendices E and F; TC260-PG-20233A",
+        "GB 45438-2025, its implicit label",
     )
 
 
@@ -239,7 +239,7 @@ MARKERS: Sequence[Marker] = (
                 "`Edited with Google AI`, and nothing else",
             ),
         ),
-        "Google Photos' help: how to see whether a photo was edited with AI",
+        "Google's announcement of what Google Photos shows of AI edits, October 2024",
         "Google AI",
     ),
     Marker(

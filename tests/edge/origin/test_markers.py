@@ -10,6 +10,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from aiart_edge import origin
 from aiart_edge.origin.markers import MARKERS, SOURCE_TYPES
+from docs.generate import ORIGIN, with_markers
 from tests.edge.origin import files
 
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
@@ -138,6 +139,11 @@ NEARLY = {
     "a camera without exposure": files.jpeg_with_exif({MAKE: "Canon", MODEL: "Canon EOS 5D"}),
     "a tool's name in a sentence": files.png_with({"Software": "not Luma AI at all"}),
 }
+
+
+def test_the_document_shows_the_table_as_it_is() -> None:
+    document = ORIGIN.read_text(encoding="utf-8")
+    assert with_markers(document) == document
 
 
 def test_every_row_has_an_example() -> None:
