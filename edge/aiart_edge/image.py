@@ -234,9 +234,10 @@ def _name(source: Source) -> Path | str:
 def _from_array(array: NDArray[np.uint8]) -> Image.Image:
     is_picture = array.ndim in {2, 3} and array.shape[2:] in {(), (3,)} and array.size
     if array.dtype != np.uint8 or not is_picture:
+        advice = " Leave the fourth channel out: array[..., :3]." if array.shape[2:] == (4,) else ""
         raise ValueError(
-            "Expected an array of uint8 and shape [height, width, 3] or [height, width]. "
-            f"Received {array.dtype} and {list(array.shape)}."
+            "Expected an array of uint8 and shape [height, width, 3], RGB, or [height, width]. "
+            f"Received {array.dtype} and {list(array.shape)}.{advice}"
         )
     return Image.fromarray(array)
 

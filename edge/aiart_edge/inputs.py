@@ -74,14 +74,18 @@ def find_inputs(names: Iterable[str], *, recursive: bool, patterns: bool = True)
         The files, those of a folder in the order of their names. They are not opened.
     """
     for name in names:
-        if name != STANDARD_INPUT and os.path.isdir(name):  # noqa: PTH112  it never raises
-            yield from _find_in_folder(name, recursive)
-        elif patterns and glob.has_magic(name) and not os.path.lexists(name):
-            matches = glob.iglob(name)  # noqa: PTH207
-            files = [match for match in matches if os.path.isfile(match)]  # noqa: PTH113
-            yield from map(Input, sorted(files) or [name])
-        else:
-            yield Input(name)
+        for match in _expand(name) if patterns else [name]:
+            if match != STANDARD_INPUT and os.path.isdir(match):  # noqa: PTH112  it never raises
+                yield from _find_in_folder(match, recursive)
+            else:
+                yield Input(match)
+
+
+def _expand(name: str) -> list[str]:
+    """Do what the shell does to a pattern."""
+    if glob.has_magic(name) and not os.path.lexists(name):
+        return sorted(glob.iglob(name)) or [name]  # noqa: PTH207
+    return [name]
 
 
 def read_list(content: bytes) -> list[str]:

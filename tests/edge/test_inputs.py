@@ -284,6 +284,11 @@ def test_a_pattern_that_the_shell_left_alone_is_expanded(aiart_edge: Command, fo
     assert "No such file" in aiart_edge("classify", f"{folder}/*.gif").stderr
 
 
+def test_a_folder_that_a_pattern_fits_is_searched(aiart_edge: Command, folder: Path) -> None:
+    result = aiart_edge("classify", "-r", "--jsonl", f"{folder}/bel*")
+    assert verdicts(result) == ["a.jpg"]
+
+
 @pytest.mark.parametrize("separator", ["\n", "\0"])
 def test_a_list_names_pictures_by_lines_or_zero_bytes(
     separator: str, aiart_edge: Command, tmp_path: Path

@@ -187,11 +187,13 @@ def test_on_a_terminal_it_speaks_to_people(folder: Path) -> None:
     broken.write_bytes(SAMPLE.read_bytes()[:50_000])
     os.utime(broken, (1, 1))
     shutil.copy(SAMPLE, folder / "whole.jpg")
+    (folder / "drawing.svg").write_text("<svg ")
+    os.utime(folder / "drawing.svg", (2, 2))
     terminal, screen = pty.openpty()
     with subprocess.Popen([*WATCH, folder], stdout=screen, stderr=screen) as process:
         os.close(screen)
         said = b""
-        while b"p(ai)" not in said:
+        while b"p(ai)" not in said:  # the youngest
             said += os.read(terminal, 1000)
         process.send_signal(signal.SIGINT)
         with contextlib.suppress(OSError):  # so Linux says that nobody writes any more
@@ -199,9 +201,10 @@ def test_on_a_terminal_it_speaks_to_people(folder: Path) -> None:
                 said += more
     os.close(terminal)
     assert process.returncode == 0
-    start, error, verdict, origin, footer = said.decode().splitlines()
+    start, error, left_out, verdict, origin, footer = said.decode().splitlines()
     assert start.startswith("Watching ")
     assert error.startswith(f"Error: {broken}: ")
+    assert left_out == f"Left out: {folder / 'drawing.svg'} (export as PNG)"
     assert verdict.endswith(str(folder / "whole.jpg"))
     assert origin.strip() == "the file says nothing"
     assert footer == "A verdict is a signal, not proof."
@@ -390,6 +393,18 @@ def test_the_file_goes_on_where_it_cannot_be_written_anew(folder: Path) -> None:
         Lookout(folder, ledger)
         ledger.add(Arrival("a.jpg", 1, 1))
     assert len(ledger.path.read_text().splitlines()) == 1501
+
+
+def test_a_new_file_that_was_not_finished_when_its_writer_was_killed_does_no_harm(
+    folder: Path,
+) -> None:
+    (folder / "picture-7.jpg").write_bytes(b"x")
+    os.utime(folder / "picture-7.jpg", ns=(7, 7))
+    (folder / f".{STATE_FILE}.new").write_text('["picture-9.jpg", 1, 9]\n["pic')
+    with Ledger(write_ledger(folder / STATE_FILE, 1500)) as ledger:
+        assert Lookout(folder, ledger).new == 0
+    assert ledger.path.read_text() == '["picture-7.jpg", 1, 7]\n'
+    assert [path.name for path in folder.glob(".*")] == [STATE_FILE]
 
 
 def test_nothing_is_written_through_a_link_that_was_planted_for_a_new_file(folder: Path) -> None:

@@ -67,7 +67,7 @@ def test_it_holds_every_module_the_type_markers_and_the_embedded_model(wheel: Pa
     modules = {name.replace(".", "/") + ".py" for name in modules_on_disk(*ROOMS)}
     assert modules <= names
     assert {f"{package}/py.typed" for package in ROOMS} <= names
-    assert "aiart_edge/models/aiart-int8.tflite" in names
+    assert {"aiart_edge/models/aiart-int8.tflite", "aiart_edge/record.schema.json"} <= names
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == ROOMS.keys()
 
 
