@@ -54,7 +54,7 @@ class Ledger(AbstractContextManager["Ledger"]):
     once in memory, and in the file when it has twice the lines that it needs.
 
     Nothing is synced to the disk. Whoever is killed loses no line, but after a power cut the last
-    ones are missing, as what was printed in the same seconds may be, and both come again.
+    ones are missing, and their files come again.
 
     Args:
         path: of the file; made if it is not there.

@@ -73,7 +73,7 @@ class Lookout:
         self._clock = clock
         self._waiting: dict[str, _Waiting] = {}
         self._crowded = False  # there are more than may wait
-        self._modified = -1  # the folder's time, as last seen
+        self._status: os.stat_result | None = None  # the folder's, as last seen
         self._modified_since = self._searched = self._next_thorough = clock()
         self.look()
 
@@ -86,14 +86,17 @@ class Lookout:
             has lain for 30 seconds.
 
         Raises:
-            DataError: the folder cannot be read.
+            DataError: the folder cannot be read, or is another, in which all would be missed and
+                forgotten.
         """
         now, began = self._clock(), time.thread_time()
         ready = [arrival for arrival in map(self._look_at, list(self._waiting)) if arrival]
         try:
-            modified = self.folder.stat().st_mtime_ns
-            if modified != self._modified:
-                self._modified, self._modified_since = modified, now
+            before, self._status = self._status, self.folder.stat()
+            if before and not os.path.samestat(before, self._status):
+                raise DataError(self.folder, "is another folder now; was its disk taken away?")
+            if before is None or before.st_mtime_ns != self._status.st_mtime_ns:
+                self._modified_since = now
             # What came within the same step of the folder's time is found by searching after it.
             settled = self._searched - self._modified_since >= _COARSEST
             thorough = now >= self._next_thorough

@@ -342,6 +342,15 @@ def test_a_folder_in_which_nothing_happens_is_not_searched(watch: Watch) -> None
     assert watch.look(0.001) == ["new.jpg"]
 
 
+def test_nothing_is_forgotten_where_the_disk_is_taken_away(watch: Watch) -> None:
+    watch.finish_all(1)
+    watch.folder.rename(watch.folder.with_name("taken away"))
+    watch.folder.mkdir()
+    with pytest.raises(DataError, match="was its disk taken away"):
+        watch.look()
+    assert len(watch.ledger) == 1
+
+
 def test_its_own_ledger_is_no_arrival(folder: Path) -> None:
     with Ledger(folder / "ledger") as ledger:
         lookout = Lookout(folder, ledger)
