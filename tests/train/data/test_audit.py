@@ -71,6 +71,19 @@ def test_the_facts_of_each_class_are_counted() -> None:
     assert "| width, px | human | 100 | 100 | 300 | 500 | 700 | 900 | 900 |" in text
 
 
+def test_files_that_say_of_themselves_how_they_were_made_are_counted_and_warned_of() -> None:
+    human = [make_picture(number, "human") for number in range(1, 9)]
+    human += [make_picture(9, "human", says="ai"), make_picture(10, "human", says="camera")]
+    ai = [make_picture(number, "ai", says="ai") for number in range(11, 14)]
+    found = audit(make_dataset([*ai, make_picture(14, "ai"), *human]))
+    assert found.classes["ai"].says == {"ai": 3, "nothing": 1}
+    assert found.contradictions == ("human/0009.jpg",)
+    text = describe(found)
+    assert "| the file says: ai | 3 | 1 |" in text
+    assert "1 file of the class human that say of themselves" in text
+    assert "75.0% of ai, 20.0% of human" in text
+
+
 def test_duplicates_are_told_apart_and_those_that_mislead_are_warned_of() -> None:
     pictures = make_plain()
     same = replace(pictures[0], path="ai/same.jpg")

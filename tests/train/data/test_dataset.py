@@ -42,6 +42,7 @@ def test_the_content_decides_what_is_a_picture_and_litter_is_passed_over(folder:
 def test_the_facts_of_a_file_are_those_it_is_stored_with(folder: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned when it is shown
+    exif[0x010F] = "Ideogram AI"
     stored = folder / "AiArt" / "stored.png"  # in truth a JPEG
     Image.new("RGB", (2000, 1000)).save(stored, "JPEG", quality=60, exif=exif)
     facts = {picture.path: picture for picture in scan(folder).pictures}
@@ -50,6 +51,8 @@ def test_the_facts_of_a_file_are_those_it_is_stored_with(folder: Path) -> None:
     assert picture.file_size == stored.stat().st_size
     assert picture.jpeg_quality == 60
     assert (facts["AiArt/01.png"].format, facts["AiArt/01.png"].jpeg_quality) == ("PNG", 0)
+    assert picture.says == "ai"
+    assert facts["AiArt/01.png"].says == "nothing"
 
 
 def test_a_nested_folder_is_a_source(folder: Path) -> None:

@@ -32,6 +32,8 @@ QUANTILES = {
 FOLDS = 5  # of a cross-validation, where the data allow it
 CLEARLY = 0.55  # chance is .5; a floor whose whole interval lies above this is warned of
 
+BY_MODEL = ("ai", "partly-ai", "edited-with-ai")  # what files say of themselves
+
 _SEED = 0
 _LEAST_LEAF = 5  # pictures; smaller leaves remember single pictures instead of a rule
 _RESAMPLES = 999
@@ -47,12 +49,14 @@ class ClassFacts:
         pictures: their number.
         sources: number of pictures by source.
         formats: number of pictures by format.
+        says: number of pictures by what their files say of themselves.
         quantiles: of width and height in pixels and file size in bytes, at `QUANTILES`.
     """
 
     pictures: int
     sources: dict[str, int]
     formats: dict[str, int]
+    says: dict[str, int]
     quantiles: dict[str, tuple[int, ...]]
 
 
@@ -123,6 +127,7 @@ class Audit:
         sha256: the fingerprint of its pictures.
         classes: facts by label.
         broken: one line for each file that cannot be read as a picture.
+        contradictions: paths of the human class whose files say that a model made them, sorted.
         pairs: pictures that look alike, sorted by path.
         random_floor: in a random split that keeps near-duplicates together; None where a class
             has too few different pictures.
@@ -134,6 +139,7 @@ class Audit:
     sha256: str
     classes: dict[str, ClassFacts]
     broken: tuple[str, ...]
+    contradictions: tuple[str, ...]
     pairs: tuple[Pair, ...]
     random_floor: Floor | None
     source_floor: Floor | None
@@ -181,6 +187,11 @@ def audit(dataset: Dataset) -> Audit:
             for label in LABELS
         },
         broken=dataset.broken,
+        contradictions=tuple(
+            picture.path
+            for picture in pictures
+            if picture.label == "human" and picture.says in BY_MODEL
+        ),
         pairs=tuple(
             _pair(pictures[first], pictures[second]) for first, second in near_pairs(phashes)
         ),
@@ -326,6 +337,7 @@ def _facts(pictures: Sequence[Picture]) -> ClassFacts:
         pictures=len(pictures),
         sources=dict(Counter(picture.source for picture in pictures).most_common()),
         formats=dict(Counter(picture.format for picture in pictures).most_common()),
+        says=dict(Counter(picture.says for picture in pictures).most_common()),
         quantiles={
             name: tuple(
                 int(value)

@@ -16,6 +16,7 @@ from types import MappingProxyType
 import imagehash
 from PIL import Image
 
+from aiart_edge import origin
 from aiart_edge.decision import LABELS
 from aiart_edge.errors import DataError, PictureError
 from aiart_edge.image import decode
@@ -53,6 +54,7 @@ class Picture:
         height: likewise.
         file_size: bytes.
         jpeg_quality: 1 to 100, estimated; 0 where it is no JPEG.
+        says: what the file says of itself (`aiart_edge.origin`). Default `nothing`.
     """
 
     path: str
@@ -65,6 +67,7 @@ class Picture:
     height: int
     file_size: int
     jpeg_quality: int
+    says: origin.Says = "nothing"
 
 
 @dataclass(frozen=True)
@@ -295,6 +298,7 @@ def _describe(path: Path, folder: Path, label: str, source: str) -> Picture:
         height=header.height,
         file_size=len(content),
         jpeg_quality=_estimate_quality(header),
+        says=origin.read(content).says,
     )
 
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from aiart_train.data.audit import CLEARLY, FOLDS, QUANTILES, Audit, Floor, GiveAway, Pair
+from aiart_train.data.audit import (
+    CLEARLY,
+    FOLDS,
+    QUANTILES,
+    Audit,
+    ClassFacts,
+    Floor,
+    GiveAway,
+    Pair,
+)
 from aiart_train.data.duplicates import MOST_BITS
 from aiart_train.report.document import Document, Section, Table, to_markdown
 
@@ -28,6 +37,21 @@ def warn(found: Audit) -> tuple[str, ...]:
         lines.append(
             f"{_count(len(found.broken), 'file')} cannot be read as a picture and would be "
             "skipped: repair or delete what is listed"
+        )
+    if found.contradictions:
+        lines.append(
+            f"{_count(len(found.contradictions), 'file')} of the class human that say of "
+            f"themselves that a model took part, the first {found.contradictions[0]}: look whether "
+            "their labels are right"
+        )
+    if any(_declaring(facts) for facts in found.classes.values()):
+        shares = ", ".join(
+            f"{_declaring(facts) / max(facts.pictures, 1):.1%} of {label}"
+            for label, facts in found.classes.items()
+        )
+        lines.append(
+            f"files that say of themselves how they were made, {shares}: originals, of which a "
+            "network can learn what a re-encoder leaves"
         )
     if same:
         lines.append(
@@ -109,8 +133,17 @@ def _files(found: Audit) -> Table:
                 (name, *(f"{facts.formats.get(name, 0):,}" for facts in classes))
                 for name in formats
             ),
+            *(
+                (f"the file says: {name}", *(f"{facts.says.get(name, 0):,}" for facts in classes))
+                for name in sorted({name for facts in classes for name in facts.says})
+            ),
         ),
     )
+
+
+def _declaring(facts: ClassFacts) -> int:
+    """Count the pictures whose files say anything of how they were made."""
+    return facts.pictures - facts.says.get("nothing", 0)
 
 
 def _quantiles(found: Audit) -> Table:
