@@ -36,7 +36,10 @@ COMMANDS: dict[str, click.Command] = {
     "aiart-convert": aiart_convert.cli.main,
 }
 
-_SHOWN = ("aiart-edge classify samples/*.jpg", "aiart-edge classify samples/van* --jsonl")
+_SHOWN = (
+    "aiart-edge classify samples/*.jpg",
+    "aiart-edge classify samples/*.jpg --only human --paths",
+)
 _COLUMNS = 80
 _FONTS = "ui-monospace, SFMono-Regular, Menlo, Consolas, DejaVu Sans Mono"
 
