@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from aiart_edge import __version__
-from aiart_edge.errors import SOME_INPUTS_FAILED, PictureError, printable
+from aiart_edge.errors import SOME_INPUTS_FAILED, PictureError, printable, require_extra
 from aiart_edge.files import EMBEDDED_MODEL, PATH
 from aiart_edge.program import count_cores, run, silenced
 
@@ -415,11 +415,20 @@ def _load(
 @main.command(epilog=_EXIT_CODES)
 @_input_options
 @_METADATA
+@click.option("--verify", is_flag=True, help="Verify the signatures of Content Credentials.")
+@click.option(
+    "--trust-anchors",
+    type=click.File("r"),
+    metavar="PEM",
+    help="Whom to trust in that.  [default: whom c2pa-python knows]",
+)
 def origin(
     paths: tuple[str, ...],
     recursive: bool,
     from_file: Any,
     show_metadata: bool,
+    verify: bool,
+    trust_anchors: Any,
     form: str = "text",
 ) -> None:
     """Say what each file says of itself: made with AI, taken with a camera, or nothing.
@@ -434,12 +443,15 @@ def origin(
     """
     from aiart_edge.output import ORIGIN_FORMATS, OriginRecord
 
+    if trust_anchors and not verify:
+        raise click.UsageError("--trust-anchors goes with --verify")
+    verified = _verifier(trust_anchors) if verify else None
     inputs = _find(paths, recursive, from_file)
     tally = _Tally()
 
     def reported() -> Iterator[OriginRecord]:
         with _progress(inputs) as passing:
-            for found, outcome in _origins(passing):
+            for found, outcome in _origins(passing, verified):
                 tally.count(outcome)
                 yield OriginRecord(found.path, outcome, show_metadata)
 
@@ -447,18 +459,36 @@ def origin(
     tally.conclude()
 
 
-def _origins(inputs: Iterable[Input]) -> Iterator[tuple[Input, Origin | PictureError | LeftOut]]:
+def _verifier(trust_anchors: Any) -> Callable[[Origin, Any], Origin]:
+    """Give what adds to an origin how its Content Credentials were verified."""
+    from aiart_edge.origin.verification import verify
+
+    require_extra("c2pa", "c2pa")
+    anchors = trust_anchors.read() if trust_anchors else None
+
+    def add(said: Origin, source: Any) -> Origin:
+        if not any(mark.kind == "c2pa" for mark in said.marks):
+            return said
+        return said._replace(verified=verify(source, anchors)._asdict())
+
+    return add
+
+
+def _origins(
+    inputs: Iterable[Input], verified: Callable[[Origin, Any], Origin] | None
+) -> Iterator[tuple[Input, Origin | PictureError | LeftOut]]:
     """Read what files say of themselves, also those that the edge cannot decode."""
     from aiart_edge.inputs import LeftOut, examine
     from aiart_edge.origin import read
 
-    for found in map(examine, inputs):
+    for found in (examine(found, kept=verified is not None) for found in inputs):
         unread = found.outcome
         if unread and not (isinstance(unread, LeftOut) and unread.is_picture):
             yield found, unread
             continue
         try:
-            yield found, read(_source(found))
+            said = read(_source(found))
+            yield found, verified(said, _source(found)) if verified else said
         except PictureError as error:
             yield found, error
 

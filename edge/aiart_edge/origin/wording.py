@@ -32,12 +32,26 @@ def sentence(origin: Origin) -> str:
     first = origin.strongest
     if first and first.says != "nothing":
         by = f" ({origin.by})" if origin.by else ""
-        credentials = ", by Content Credentials, not verified" if first.kind == "c2pa" else ""
+        credentials = _credentials(origin) if first.kind == "c2pa" else ""
         said = f"the file {_VERBS[first.certainty]}: {_STATEMENTS[first.says]}{by}{credentials}"
         return said if origin.complete else f"{said}; it was not read to its end"
     if origin.gaps:
         return f"the file was not read to its end: {origin.gaps[0]}"
     return _silence(first, origin.by) if first else "the file says nothing"
+
+
+def _credentials(origin: Origin) -> str:
+    """Say what is known of Content Credentials: their signature, the signer, and his standing."""
+    found = origin.verified
+    if found is None or found["signature"] is None:
+        return ", by Content Credentials, not verified"
+    if not found["signature"]:
+        return ", by Content Credentials whose signature does not hold"
+    signer = found["signer"] or "an unknown signer"
+    standing = {True: "trusted here", False: "not on this device's list"}.get(found["trust"])
+    expired = "with a certificate that had expired" if found["expired"] else None
+    notes = ", ".join(note for note in (standing, expired) if note)
+    return f", by Content Credentials whose signature by {signer} holds ({notes})"
 
 
 def _silence(mark: Mark, by: str | None) -> str:
