@@ -540,7 +540,7 @@ def doctor(model: Path, runtime: str, as_json: bool) -> None:
 
 @main.command()
 @click.argument("pictures", nargs=-1, type=click.Path(readable=False))
-@click.option("--count", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--count", type=click.IntRange(1, 1_000_000), default=100, show_default=True)
 @_MODEL
 @_THREADS
 @_RUNTIME

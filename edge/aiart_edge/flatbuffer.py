@@ -89,7 +89,8 @@ _OPTIONAL_FROM = {3: 2, 4: 2, 9: 2, 16: 1, 44: 1, 46: 1, 67: 3}
 
 # The bits of a value, by the number of its type.
 _BITS = {0: 32, 1: 16, 2: 32, 3: 8, 4: 64, 6: 8, 7: 16, 9: 8, 10: 64, 15: 32, 17: 4}
-_ZERO_POINTS = {3: range(256), 9: range(-128, 128), 17: range(-8, 8)}
+_ZERO_POINTS = {3: range(256), 7: range(1), 9: range(-128, 128), 17: range(-8, 8)}
+_LEAST_STEP, _GREATEST_STEP = 2.0**-24, 2.0**12  # of a whole tensor: the runtimes abort at others
 _MOST_DIMENSIONS = 6
 _LARGEST_TENSOR = 1 << 31  # bits
 _LEAST_SCALE, _GREATEST_SCALE = np.array([2.0**-60, 2.0**20], "<f4").view("<u4")
@@ -166,7 +167,7 @@ class _Reader:
             raise _damaged("a text has no end")
 
 
-_INT, _UNSIGNED, _LONG = (struct.Struct(f"<{kind}").unpack_from for kind in "iIq")
+_INT, _UNSIGNED, _LONG, _FLOAT = (struct.Struct(f"<{kind}").unpack_from for kind in "iIqf")
 
 # What reads a table; what picks its fields from 0, 1 and that; and which of them are offsets, with
 # their places in the table.
@@ -295,6 +296,10 @@ def _find_scales(read: _Reader, at: int, shape: tuple[int, ...], kind: int) -> t
         sound = read.content[zeros + 4 : zeros + 4 + 8 * count] == bytes(8 * count)
     if not sound:
         raise _damaged("a zero point is out of range")
+    if length == 1 and kind in _ZERO_POINTS:
+        (step,) = _FLOAT(read.content, scales + 4)
+        if not _LEAST_STEP <= step <= _GREATEST_STEP:
+            raise _damaged("a scale is out of range")
     return scales + 4, length
 
 

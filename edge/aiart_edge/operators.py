@@ -145,7 +145,9 @@ def _convolves_each(
     columns = _steps(width, kernel_x, stride_x, dilation_x, padding)
     right = made.shape == (count, rows, columns, channels)
     whole = one == 1 and channels == depth * multiplier
-    return right and whole and _multiplies(first, others, made, channels)
+    # tflite-runtime adds a bias to integers whether there is one or not.
+    biased = first.kind not in _QUANTISED or None not in (*others, *[None] * (2 - len(others)))
+    return right and whole and biased and _multiplies(first, others, made, channels)
 
 
 def _connects(

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zipfile
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from aiart_edge import DecisionRule, InputRule, ModelDescription, ModelFileError, OutputError
 from aiart_edge.model_file import read_model_file, write_model_file
@@ -136,6 +141,47 @@ def test_a_description_that_makes_no_sense_is_refused(
     with pytest.raises(ModelFileError, match="description is not valid") as caught:
         read_model_file(model_file)
     assert len(caught.value.problem) < 300
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    st.sampled_from(["format", "labels", "name", "precision", "input", "decision", "metrics"])
+    | st.sampled_from(["origin", "golden", "network"]),
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=9),
+        lambda below: st.lists(below) | st.dictionaries(st.text(max_size=9), below),
+        max_leaves=9,
+    ),
+)
+def test_any_value_in_a_description_is_refused_or_can_be_told(
+    model_file: Path, key: str, value: object
+) -> None:
+    changed = model_file.with_name("changed.tflite")
+    shutil.copy(model_file, changed)
+    rewrite(changed, {key: value})
+    try:
+        description = read_model_file(changed).description
+    except ModelFileError:
+        return
+    json.dumps(asdict(description), allow_nan=False)
+
+
+def test_a_damaged_archive_is_refused_or_says_the_same(model_file: Path) -> None:
+    rng = np.random.default_rng(0)
+    content = model_file.read_bytes()
+    for _ in range(100):
+        altered = bytearray(content)
+        for at in rng.integers(len(NETWORK), len(content), rng.integers(1, 9)):
+            altered[at] = rng.choice([0, 1, 255, rng.integers(256)])
+        model_file.write_bytes(altered)
+        with suppress(ModelFileError):
+            read = read_model_file(model_file)
+            assert (read.network, read.description) == (NETWORK, DESCRIPTION)
 
 
 def test_a_description_that_is_no_object_is_refused(model_file: Path) -> None:
