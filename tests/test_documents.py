@@ -104,6 +104,13 @@ def test_the_version_to_cite_is_that_of_the_package() -> None:
     assert citation["version"] == __version__
 
 
+def test_where_things_live_there_they_lie() -> None:
+    table = (REPOSITORY / "CONTRIBUTING.md").read_text().partition("## Where things live")[2]
+    places = re.findall(r"`((?:edge|train|convert|benchmarks|tests|docs)/[^`]*)`", table)
+    assert places
+    assert [place for place in places if not (REPOSITORY / place).exists()] == []
+
+
 def test_every_sample_has_its_origin_noted() -> None:
     samples = REPOSITORY / "samples"
     origins = (samples / "README.md").read_text()
