@@ -37,7 +37,7 @@ class FeatureCache:
     """
 
     def __init__(self, path: Path, width: int) -> None:
-        self._path = path
+        self._path, self.width = path, width
         self._record = np.dtype(
             [("picture", "u1", 32), ("view", "<i4"), ("features", "<f2", width)]
         )

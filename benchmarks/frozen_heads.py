@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.preprocessing import StandardScaler
 
-from aiart_convert.quantize import convert
+from aiart_convert.quantize import Form, convert
 from aiart_edge.decision import LABELS
 from aiart_edge.files import PATH, write_atomically
 from aiart_edge.image import InputRule
@@ -54,6 +54,8 @@ _WIDTH = 768  # of CLIP's tokens
 _TOLD = 100  # pictures, after which a line says how far it is
 
 _ARCHITECTURE = click.argument("architecture", type=click.Choice(list(ARCHITECTURES)))
+_PRECISIONS = click.Choice(["float32", "dynamic"])
+_PRECISION = click.option("--precision", type=_PRECISIONS, default="float32", show_default=True)
 _SIZE = click.option("--size", type=int, default=224, show_default=True, help="Pixels a side.")
 
 
@@ -86,12 +88,15 @@ def plan(folder: Path, data: tuple[Path, ...], groups: Path, seed: int) -> None:
 @click.argument("folder", type=PATH)
 @_ARCHITECTURE
 @_SIZE
+@_PRECISION
 @click.option("--view", "views", multiple=True, type=int, default=[0], help="May be repeated.")
-def extract(folder: Path, architecture: str, size: int, views: tuple[int, ...]) -> None:
+def extract(
+    folder: Path, architecture: str, size: int, precision: str, views: tuple[int, ...]
+) -> None:
     """Compute features that are not there yet; 0 is the view of pictures as they are."""
-    network = folder / f"{architecture}-{size}.tflite"
+    network = folder / f"{architecture}-{size}-{precision}.tflite"
     if not network.exists():
-        write_atomically(network, _convert_body(architecture, size))
+        write_atomically(network, _convert_body(architecture, size, precision))
     interpreter = Interpreter(str(network), num_threads=1)
     interpreter.allocate_tensors()
     (into,), (out,) = interpreter.get_input_details(), interpreter.get_output_details()
@@ -117,6 +122,7 @@ def extract(folder: Path, architecture: str, size: int, views: tuple[int, ...]) 
 @click.argument("folder", type=PATH)
 @_ARCHITECTURE
 @_SIZE
+@_PRECISION
 @click.option("--cut", "cuts", multiple=True, type=int, help="CLIP's blocks; default all.")
 @click.option("--sees", multiple=True, type=click.Choice(["both", "class", "mean", "last"]))
 @click.option("--penalty", "penalties", multiple=True, type=float, default=[0.1])
@@ -126,11 +132,14 @@ def extract(folder: Path, architecture: str, size: int, views: tuple[int, ...]) 
               help="How many changed views train beside the pictures as they are.")  # fmt: skip
 @click.option("--consistency", "consistencies", multiple=True, type=float, default=[0.0])
 @click.option("--on-view", type=int, help="Also score this view of what was left out.")
+@click.option("--on-precision", type=_PRECISIONS, help="Also score it with features of this one.")
+@click.option("--first", type=int, help="Take so many pictures alone, by their SHA-256.")
 @click.option("--seed", default=0, show_default=True, help="Of the folds.")
 def screen(
     folder: Path,
     architecture: str,
     size: int,
+    precision: str,
     cuts: tuple[int, ...],
     sees: tuple[str, ...],
     penalties: tuple[float, ...],
@@ -138,27 +147,39 @@ def screen(
     trained: tuple[int, ...],
     consistencies: tuple[float, ...],
     on_view: int | None,
+    on_precision: str | None,
+    first: int | None,
     seed: int,
 ) -> None:
     """Fit heads in each fold of the plan, and print a row for each combination of the values."""
-    network = folder / f"{architecture}-{size}.tflite"
-    (out,) = Interpreter(str(network)).get_output_details()
-    cache = FeatureCache(network.with_suffix(".f16"), int(out["shape"][-1]))
-    wanted = {*range(max(trained) + 1), on_view or 0}
-    rows = [r for r in _pictures(folder) if all((r.sha256, view) in cache for view in wanted)]
+
+    def open_cache(wanted: str) -> FeatureCache:
+        network = folder / f"{architecture}-{size}-{wanted}.tflite"
+        (out,) = Interpreter(str(network)).get_output_details()
+        return FeatureCache(network.with_suffix(".f16"), int(out["shape"][-1]))
+
+    cache, judged = open_cache(precision), open_cache(on_precision or precision)
+    also = on_view is not None or on_precision is not None
+    wanted = [(cache, view) for view in range(max(trained) + 1)]
+    wanted += [(judged, on_view or 0)] if also else []
+    rows = [
+        row
+        for row in _pictures(folder)[:first]
+        if all((row.sha256, view) in where for where, view in wanted)
+    ]
     folds = [
         {row.sha256: row.part for row in read_split(path, TRAINED)}
         for path in sorted(folder.glob(f"seed-{seed}-fold-*.csv"))
     ]
     click.echo(
-        f"{network.stem}, folds of seed {seed}: {len(rows)} of {len(_pictures(folder))} pictures, "
-        f"{len({row.source for row in rows})} sources"
+        f"{architecture}-{size}-{precision}, folds of seed {seed}: {len(rows)} of "
+        f"{len(_pictures(folder))} pictures, {len({row.source for row in rows})} sources"
     )
     for cut, seen, changed in itertools.product(cuts or (0,), sees or ("both",), trained):
-        columns = _columns(int(out["shape"][-1]), cut, seen)
+        columns = _columns(cache.width, cut, seen)
         numbers = range(changed + 1)
         views = np.stack([_read(cache, rows, view, columns) for view in numbers])
-        shown = None if on_view is None else _read(cache, rows, on_view, columns)
+        shown = _read(judged, rows, on_view or 0, columns) if also else None
         for penalty, exponent, consistency in itertools.product(
             penalties, exponents, consistencies
         ):
@@ -174,7 +195,7 @@ def screen(
             cells = _figures(rows, logits)
             if shown is not None:
                 flips = ((logits > 0) != (on_changed > 0)).mean()
-                cells += f"; on a view {_figures(rows, on_changed)}, {flips:.1%} change"
+                cells += f"; also {_figures(rows, on_changed)}, {flips:.1%} change"
             click.echo(f"| {label} | {cells} |")
 
 
@@ -206,14 +227,15 @@ def find_leaks(
             yield f"{rows[first].path} looks like {rows[second].path}"
 
 
-def _convert_body(architecture: str, size: int) -> bytes:
-    """Give a network without its head as a float32 .tflite file."""
+def _convert_body(architecture: str, size: int, precision: str) -> bytes:
+    """Give a network without its head as a .tflite file for LiteRT."""
     model = ARCHITECTURES[architecture](InputRule(size, size), 0.0)
     fold_scales(model)  # as `aiart-train fit` does before it fits a head
     round_kernels(model)
     body = keras.Model(model.inputs, model.get_layer(HEAD).input)
     pixels = keras.Input((size, size, 3), batch_size=1, name="pixels")
-    return convert(keras.Model(pixels, body(pixels)), "float32", list)
+    form = Form(target="litert")
+    return convert(keras.Model(pixels, body(pixels)), precision, list, form)
 
 
 def _fit(

@@ -46,7 +46,7 @@ def test_features_are_computed_once_and_heads_are_scored_on_what_they_have_not_s
     assert "of 24" not in again.output
     shown = run("screen", folder, *NETWORK, "--views", 0, "--views", 1, "--on-view", 1)
     head, plain, with_view = shown.output.splitlines()
-    assert head == "original-64, folds of seed 0: 24 of 24 pictures, 12 sources"
+    assert head == "original-64-float32, folds of seed 0: 24 of 24 pictures, 12 sources"
     assert "0 views" in plain
     assert "1 views" in with_view
     balanced, auc, _ = (float(figure) for figure in plain.split("|")[2].split(";")[0].split())
