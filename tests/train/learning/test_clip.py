@@ -24,6 +24,7 @@ from aiart_train.learning.architectures import ARCHITECTURES
 from aiart_train.learning.architectures.clip import build_tower, load_tower, pool_blocks
 from aiart_train.learning.architectures.clip_weights import read_clip, weights_file
 from aiart_train.learning.architectures.head import add_neuron
+from aiart_train.learning.recipes import HEAD, RECIPES
 
 Command = Callable[..., Result]
 
@@ -167,6 +168,13 @@ class TestWithItsWeights:
         for ours, theirs in zip(tower.predict_on_batch(pixels), run(graph, pixels), strict=True):
             assert cosine(ours, theirs).min() > 0.9999
             assert np.abs(ours - theirs).max() < 1e-3
+
+    def test_the_strong_recipe_builds_its_network(self, graph: onnx.ModelProto) -> None:
+        recipe = RECIPES["strong"]
+        model = ARCHITECTURES[recipe.architecture](recipe.input, recipe.dropout)
+        assert model.input_shape == (None, 224, 224, 3)
+        assert model.get_layer(HEAD).input.shape == (None, 8 * 2 * 768)
+        assert model.count_params() == 57_457_921
 
     def test_positions_of_other_sizes_lie_between_those_of_its_own(
         self, graph: onnx.ModelProto

@@ -200,6 +200,15 @@ RECIPES = {
             balance="source",
             augmentation=_VIEWS,
         ),
+        # A stronger model for a device that can wait: a head on what CLIP's first blocks see.
+        Recipe(
+            "strong",
+            "clip_vit_b16_cut8",
+            dropout=0.0,
+            head_views=1,
+            head_penalty=0.03,
+            balance="source",
+        ),
         # The best on one source: the same at a higher resolution.
         Recipe(
             "lite0",
