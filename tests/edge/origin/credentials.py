@@ -89,6 +89,7 @@ def sign(
     *,
     generator: str = "ChatGPT",
     ingredients: Sequence[tuple[str, bytes]] = (),
+    assertions: Sequence[dict[str, Any]] = (),
 ) -> bytes:
     """Sign a picture.
 
@@ -98,6 +99,7 @@ def sign(
         actions: of the manifest.
         generator: of the claim.
         ingredients: a relationship and a file each, of the same kind.
+        assertions: beside the actions.
     """
     authority, signer, key = certificates()
     settings = c2pa.Settings.from_dict(
@@ -108,7 +110,10 @@ def sign(
     )
     manifest = {
         "claim_generator_info": [{"name": generator, "version": "1"}],
-        "assertions": [{"label": "c2pa.actions", "data": {"actions": list(actions)}}],
+        "assertions": [
+            {"label": "c2pa.actions", "data": {"actions": list(actions)}},
+            *assertions,
+        ],
     }
     with c2pa.Context(settings) as context, c2pa.Builder(manifest, context) as builder:
         for relationship, file in ingredients:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from aiart_edge import origin
 from aiart_edge.origin.bounds import Bounds, Stopped
 from aiart_edge.origin.cbor import decode
+from aiart_edge.origin.wording import sentence
 from tests.edge.origin import files
 from tests.edge.origin.credentials import action, sign
 
@@ -125,6 +127,47 @@ def test_an_assertion_that_the_claim_does_not_list_does_not_count() -> None:
     assert [mark.says for mark in origin.read(unlisted).marks] == ["nothing"]
 
 
+def test_a_watermark_that_is_claimed_is_mentioned() -> None:
+    soft = {"alg": "com.example.mark", "blocks": [{"scope": {}, "value": "1"}]}
+    signed = sign(
+        files.draw("JPEG"),
+        JPEG,
+        [action("c2pa.created", "digitalCreation")],
+        assertions=[{"label": "c2pa.soft-binding", "data": soft}],
+    )
+    marks = {mark.kind: mark for mark in origin.read(signed).marks}
+    assert marks["c2pa-soft-binding"].by == "com.example.mark"
+    assert marks["c2pa"].says == "person"
+
+
+def test_credentials_of_a_file_that_is_too_big_are_not_checked(
+    generated: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiart_edge.origin.c2pa.MOST_HASHED", 1_000)
+    found = origin.read(generated)
+    assert (found.says, found.marks[0].bound, found.complete) == ("ai", None, False)
+    _, segments = split(generated)
+    assert origin.read(files.jpeg(*segments)).says == "nothing"  # they stand in another place
+
+
+@pytest.mark.parametrize(
+    ("actions", "damage", "said"),
+    [
+        ([CREATED], b"", "the file says: made with AI (ChatGPT (OpenAI)), by Content Credentials, "
+         "not verified"),
+        ([CREATED], b"x", "the file has Content Credentials of another or of a changed file"),
+        ([action("c2pa.edited")], b"", "the file has Content Credentials by Some editor, which "
+         "leave open how it was made"),
+    ],
+)  # fmt: skip
+def test_a_sentence_tells_what_credentials_say(
+    actions: list[dict[str, str]], damage: bytes, said: str
+) -> None:
+    generator = "ChatGPT" if actions == [CREATED] else "Some editor"
+    signed = sign(files.draw("JPEG"), JPEG, actions, generator=generator)
+    assert sentence(origin.read(signed + damage)) == said
+
+
 def split(signed: bytes) -> tuple[bytes, list[bytes]]:
     """Take the segments of Content Credentials out of a JPEG."""
     at, plain, segments = 2, signed[:2], []
@@ -159,10 +202,10 @@ def cbor(value: object) -> bytes:
     return bytes([0xA0 + len(value)]) + pairs
 
 
-def manifest(actions: bytes | None = None, **sizes: int) -> bytes:
+def manifest(actions: bytes | None = None, kind: bytes = b"cbor", **sizes: int) -> bytes:
     """A store with one manifest that says it was generated, without signature and binding."""
     content = cbor({"actions": [CREATED]}) if actions is None else actions
-    inner = box(b"jumd", bytes(16) + b"\3c2pa.actions\0") + box(b"cbor", content)
+    inner = box(b"jumd", bytes(16) + b"\3c2pa.actions\0") + box(kind, content)
     reference = {
         "url": "self#jumbf=c2pa.assertions/c2pa.actions",
         "hash": hashlib.sha256(inner).digest(),
@@ -210,6 +253,10 @@ def packets(store: bytes, *numbers: int, size: int = 100) -> list[bytes]:
                 manifest(b"\xbf" + cbor("actions") + b"\x9f" + cbor(CREATED) + b"\xff\xff")
             ),
             id="CBOR of indefinite length",
+        ),
+        pytest.param(
+            png_with_store(manifest(json.dumps({"actions": [CREATED]}).encode(), b"json")),
+            id="JSON",
         ),
     ],
 )  # fmt: skip

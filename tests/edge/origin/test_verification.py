@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from aiart_edge import MissingExtra
+from aiart_edge import MissingExtra, PictureError
 from aiart_edge.origin.verification import verify
 from tests.edge.origin import files
 from tests.edge.origin.credentials import action, certificates, sign
@@ -47,6 +48,13 @@ def test_a_changed_claim_breaks_the_signature(signed: bytes) -> None:
 
 def test_boxes_that_hash_otherwise_are_checked_too() -> None:
     assert verify(sign(files.draw("AVIF"), "image/avif", CREATED)).binding is True
+
+
+def test_a_path_and_a_file_give_the_same(signed: bytes, tmp_path: Path) -> None:
+    (tmp_path / "ai.jpg").write_bytes(signed)
+    assert verify(tmp_path / "ai.jpg") == verify(io.BytesIO(signed)) == verify(signed)
+    with pytest.raises(PictureError):
+        verify(tmp_path / "missing.jpg")
 
 
 def test_a_file_without_credentials_gives_nothing() -> None:
