@@ -31,7 +31,7 @@ def test_each_broken_file_is_one_line_and_the_rest_is_done(pi: Pi) -> None:
     assert done.returncode == 3
     lines = done.stderr.splitlines()
     assert [line.split(":")[1].strip() for line in lines] == [*wanted, "missing.jpg"]
-    assert len(done.stdout.splitlines()) == 2
+    assert len(done.stdout.splitlines()) == 3
 
 
 def test_a_damaged_model_is_one_line(pi: Pi) -> None:

@@ -21,7 +21,9 @@ def test_the_camera_line_gives_a_verdict(pi: Pi) -> None:
     camera.write_text('#!/bin/sh\nexec cat "$0.jpg"\n')
     camera.chmod(0o755)
     (line,) = lines_of("A camera")
-    assert type_line(pi, line).stdout.endswith("  -\nA verdict is a signal, not proof.\n")
+    assert type_line(pi, line).stdout.endswith(
+        "  -\n        the file says nothing\nA verdict is a signal, not proof.\n"
+    )
 
 
 def test_the_lines_for_a_service_install_one_that_systemd_finds_sound_and_safe(pi: Pi) -> None:
