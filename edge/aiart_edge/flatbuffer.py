@@ -184,7 +184,7 @@ def _plan(content: bytes, vtable: int, fields: str) -> _Plan:
         raise _damaged("a table is out of place")
     size, table_size = struct.unpack_from("<2H", content, vtable)
     count = size // 2 - 2
-    if count < 0 or count > len(fields):
+    if size % 2 or not 0 <= count <= len(fields):
         raise _damaged("a table has too few fields, or is of a newer kind")
     places = struct.unpack_from(f"<{count}H", content, vtable + 4)
     layout, end, offsets = "<4x", 4, []

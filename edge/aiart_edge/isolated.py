@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aiart_edge.errors import ModelFileError, RuntimeUnavailable
+from aiart_edge.errors import AiartError, ModelFileError, RuntimeUnavailable
 from aiart_edge.model_file import read_network_file
-from aiart_edge.runtime import find_runtime, load_network
+from aiart_edge.runtime import WHEELS, find_runtime, load_network
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,15 +38,16 @@ class IsolatedNetwork:
 
     Raises:
         ModelFileError: the file is missing, or the runtime refuses it or dies of it.
-        RuntimeUnavailable: no TFLite runtime that works is installed.
+        RuntimeUnavailable: no TFLite runtime that works is installed, or it died of an instruction
+            that this processor does not know.
     """
 
     def __init__(self, path: Path, rule: InputRule, *, threads: int, runtime: str) -> None:
         self._path = path
-        name = find_runtime(runtime)
+        self._runtime = find_runtime(runtime)
         numbers = map(str, (rule.height, rule.width, threads))
         self._process = subprocess.Popen(  # noqa: S603  it starts itself
-            [sys.executable, "-P", "-m", __name__, str(path), name, *numbers],
+            [sys.executable, "-P", "-m", __name__, str(path), self._runtime, *numbers],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -56,7 +57,7 @@ class IsolatedNetwork:
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         if (answer := self._stdout.readline().decode().strip()) != "ok":
             self.close()
-            raise ModelFileError(path, answer or "the TFLite runtime died of it")
+            raise ModelFileError(path, answer) if answer else self._death()
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network on one picture.
@@ -69,6 +70,7 @@ class IsolatedNetwork:
 
         Raises:
             ModelFileError: the runtime died.
+            RuntimeUnavailable: it died of an instruction that this processor does not know.
         """
         try:
             self._stdin.write(pixels.tobytes())
@@ -78,8 +80,19 @@ class IsolatedNetwork:
         else:
             answer = self._stdout.read(_SCORES)
         if len(answer) < _SCORES:
-            raise ModelFileError(self._path, "the TFLite runtime died of it")
+            self.close()
+            raise self._death()
         return np.frombuffer(answer, dtype=np.float32)
+
+    def _death(self) -> AiartError:
+        """Say what the process that ended died of."""
+        if self._process.returncode == -signal.SIGILL:
+            name = WHEELS[self._runtime]
+            return RuntimeUnavailable(
+                f"{name} was built for another processor than this one, which does not know an "
+                "instruction of it: try another --runtime, or an older version"
+            )
+        return ModelFileError(self._path, "the TFLite runtime died of it")
 
     def close(self) -> None:
         """End the process."""

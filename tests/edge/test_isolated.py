@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
-from aiart_edge import Classifier, ModelFileError
+from aiart_edge import Classifier, ModelFileError, RuntimeUnavailable
 from aiart_edge.files import EMBEDDED_MODEL
 from aiart_edge.model_file import read_model_file
 
@@ -159,15 +159,27 @@ def test_labels_of_another_task_are_refused(foreign: Path) -> None:
         Classifier.load_foreign(foreign, labels=("cat", "dog"), size=(240, 240))
 
 
+def kill_the_child(before: set[Path], how: signal.Signals) -> None:
+    for process in set(Path("/proc").iterdir()) - before:
+        if (process / "cmdline").exists() and b"isolated" in (process / "cmdline").read_bytes():
+            os.kill(int(process.name), how)
+
+
 def test_a_process_that_dies_meanwhile_is_one_error_and_the_next_picture_has_another(
     foreign: Path,
 ) -> None:
     before = set(Path("/proc").iterdir())
     with Classifier.load_foreign(foreign, labels=("ai", "human"), size=(240, 240)) as classifier:
         expected = classifier.classify(SAMPLE)
-        for process in set(Path("/proc").iterdir()) - before:
-            if (process / "cmdline").exists() and b"isolated" in (process / "cmdline").read_bytes():
-                os.kill(int(process.name), signal.SIGKILL)
+        kill_the_child(before, signal.SIGKILL)
         with pytest.raises(ModelFileError, match="died"):
             classifier.classify(SAMPLE)
         assert classifier.classify(SAMPLE) == expected
+
+
+def test_a_runtime_that_was_built_for_another_processor_is_named(foreign: Path) -> None:
+    before = set(Path("/proc").iterdir())
+    with Classifier.load_foreign(foreign, labels=("ai", "human")) as classifier:
+        kill_the_child(before, signal.SIGILL)
+        with pytest.raises(RuntimeUnavailable, match="built for another processor"):
+            classifier.classify(SAMPLE)
