@@ -124,6 +124,11 @@ def test_the_costs_on_a_raspberry_pi_are_those_that_were_recorded() -> None:
 
 
 @every_document
+def test_no_document_installs_aiart_from_an_index_on_which_it_is_not(document: Path) -> None:
+    assert not re.search(r"pip install (-\S+ )*'?aiart\b", document.read_text())
+
+
+@every_document
 def test_every_link_between_the_documents_leads_somewhere(document: Path) -> None:
     for link in re.findall(r"\]\(([^):]+)\)", document.read_text()):
         path, _, anchor = link.partition("#")
