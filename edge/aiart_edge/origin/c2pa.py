@@ -21,7 +21,7 @@ from aiart_edge.origin.markers import GENERATORS, name_generator, source_type_sa
 from aiart_edge.origin.statement import Certainty, Mark, Says
 
 _KIND = "c2pa"
-_HASHES = {"sha256", "sha384", "sha512"}
+_HASHES = ("sha256", "sha384", "sha512")
 _DEEPEST = 8  # manifests that hand a statement on
 _BLOCK = 1 << 18
 _MOST_OUTSIDE = 16  # bytes that a hash may leave out beside the manifest: a tag's length in TIFF
@@ -117,6 +117,11 @@ class _Manifest:
         return claim if isinstance(claim, dict) else {}
 
     @property
+    def algorithm(self) -> Any:
+        """The hash of whatever does not name its own."""
+        return self._claim.get("alg") or "sha256"
+
+    @property
     def generator(self) -> str:
         info = self._claim.get("claim_generator_info")
         info = info[0] if isinstance(info, list) and info else info
@@ -144,7 +149,7 @@ class _Manifest:
         return labels
 
     def _hash_holds(self, box: Box, reference: dict[str, Any]) -> bytes | None:
-        name = reference.get("alg") or self._claim.get("alg") or "sha256"
+        name = reference.get("alg") or self.algorithm
         wanted = reference.get("hash")
         if name not in _HASHES or not isinstance(wanted, bytes):
             return None
@@ -251,12 +256,12 @@ def _is_bound(
     if manifest.listed.get("c2pa.hash.data", b"") is None:
         return False  # the binding itself was changed after it was signed
     for binding in manifest.assertions_of("c2pa.hash.data"):
-        return _matches(source, binding, span)
+        return _matches(source, {"alg": manifest.algorithm, **binding}, span)
     return None
 
 
 def _matches(source: Source, binding: dict[str, Any], span: tuple[int, int]) -> bool | None:
-    name, wanted = binding.get("alg") or "sha256", binding.get("hash")
+    name, wanted = binding["alg"], binding.get("hash")
     holes = [_hole(hole) for hole in _listed(binding.get("exclusions"))]
     if name not in _HASHES or not isinstance(wanted, bytes) or not holes:
         return None

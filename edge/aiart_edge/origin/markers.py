@@ -540,7 +540,7 @@ def source_type_says(value: object) -> Says:
     Args:
         value: an address, a code such as `digsrctype:digitalCapture`, or its last part.
     """
-    last = re.split(r"[/:]", value)[-1] if isinstance(value, str) else ""
+    last = value.replace(":", "/").rpartition("/")[2] if isinstance(value, str) else ""
     return SOURCE_TYPES.get(last, "nothing")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from aiart_edge import origin
+from aiart_edge.origin.cbor import decode
 from benchmarks.origin_hostile import (
     MOST_MEMORY,
     draw_bombs,
@@ -47,4 +48,25 @@ def test_damaged_files_are_read_as_far_as_they_go() -> None:
     rng = random.Random(1)
     originals = list(draw_originals().values())
     says = {origin.read(mutate(rng.choice(originals), rng)).says for _ in range(3_000)}
+    assert {"ai", "nothing"} <= says
+
+
+def test_values_of_any_type_in_credentials_are_no_reason_to_fail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = random.Random(2)
+    replacements: list[object] = [[], {}, None, -1, 2.5, "text", b"bytes", True]
+
+    def spoil(value: object) -> object:
+        if rng.random() < 0.05:
+            return rng.choice(replacements)
+        if isinstance(value, list):
+            return [spoil(item) for item in value]
+        if isinstance(value, dict):
+            return {key: spoil(item) for key, item in value.items()}
+        return value
+
+    monkeypatch.setattr("aiart_edge.origin.jumbf.decode", lambda *given: spoil(decode(*given)))
+    signed = [content for name, content in draw_originals().items() if "," in name]
+    says = {origin.read(rng.choice(signed)).says for _ in range(1_000)}
     assert {"ai", "nothing"} <= says
