@@ -10,7 +10,7 @@ from aiart_edge.origin.containers.piece import Piece
 _TRAILER, _IMAGE, _EXTENSION = 0x3B, 0x2C, 0x21
 _COMMENT, _APPLICATION = 0xFE, 0xFF
 _WINDOW = 1 << 16
-_BLOCK_STEP = 25  # blocks that count as a step
+_BLOCK_STEP = 15  # blocks that count as a step
 _XMP_TRAILER = 257  # bytes that make any reader of blocks find the end
 
 
