@@ -47,9 +47,11 @@ class FeatureCache:
                 file.truncate(whole * self._record.itemsize)
         except OSError as error:
             raise OutputError(path, f"cannot be written ({error.strerror})") from error
-        self._places: dict[Key, int] = {}
-        for record in self._records(whole):
-            self._places[record["picture"].tobytes().hex(), int(record["view"])] = len(self._places)
+        self._count = whole
+        self._places = {
+            (record["picture"].tobytes().hex(), int(record["view"])): place
+            for place, record in enumerate(self._records())
+        }
 
     def __contains__(self, key: Key) -> bool:
         return key in self._places
@@ -72,7 +74,8 @@ class FeatureCache:
                 file.write(record.tobytes())
         except OSError as error:
             raise OutputError(self._path, f"cannot be written ({error.strerror})") from error
-        self._places[key] = len(self._places)
+        self._places[key] = self._count
+        self._count += 1
 
     def read(self, keys: Sequence[Key]) -> NDArray[np.float16]:
         """Read features that are there.
@@ -87,13 +90,13 @@ class FeatureCache:
             KeyError: one of them is not there.
         """
         places = [self._places[key] for key in keys]
-        found: NDArray[np.float16] = self._records(len(self._places))["features"][places]
+        found: NDArray[np.float16] = self._records()["features"][places]
         return found
 
-    def _records(self, count: int) -> NDArray[np.void]:
-        if not count:  # which cannot be mapped
+    def _records(self) -> NDArray[np.void]:
+        if not self._count:  # which cannot be mapped
             return np.zeros(0, self._record)
-        return np.memmap(self._path, self._record, "r", shape=(count,))
+        return np.memmap(self._path, self._record, "r", shape=(self._count,))
 
 
 def view_of(path: Path, sha256: str, size: int, number: int) -> NDArray[np.uint8]:

@@ -292,9 +292,12 @@ def _read(
 
 
 def _pictures(folder: Path) -> list[SplitRow]:
-    """List the pictures in the order of their SHA-256, so that any number is of all sources."""
+    """List the pictures in the order of their SHA-256, so that any number is of all sources.
+
+    Of those that are the same file there is one.
+    """
     rows = read_split(min(folder.glob("seed-*-fold-*.csv")), TRAINED)
-    return sorted(rows, key=lambda row: row.sha256)
+    return sorted({row.sha256: row for row in rows}.values(), key=lambda row: row.sha256)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,15 @@ def test_a_record_that_was_not_written_to_its_end_is_dropped(tmp_path: Path) -> 
     assert FeatureCache(path, 2).read([other, one]).tolist() == [[5, 6], [1.5, -2]]
 
 
+def test_features_that_were_computed_twice_move_no_others(tmp_path: Path) -> None:
+    one, other = ("ab" * 32, 0), ("cd" * 32, 3)
+    cache = FeatureCache(tmp_path / "cache.f16", 2)
+    for key, value in ((one, 1.0), (one, 1.0), (other, 2.0)):
+        cache.add(key, np.full(2, value))
+    for opened in (cache, FeatureCache(tmp_path / "cache.f16", 2)):
+        assert opened.read([other, one]).tolist() == [[2, 2], [1, 1]]
+
+
 def test_a_view_depends_on_the_picture_and_its_number_alone(tmp_path: Path) -> None:
     path, sha256 = tmp_path / "picture.png", "12" * 32
     draw_strokes(0, (120, 90)).save(path)
