@@ -23,6 +23,7 @@ _LONGEST_NAME = 4096  # bytes, that Linux takes
 
 PATIENCE = 10  # seconds that a pipe may say nothing
 LARGEST_PIPE = 128 << 20  # bytes
+_ENDLESS = f"cannot be read (it does not end within {LARGEST_PIPE >> 20} MB)"
 
 
 class LeftOut(NamedTuple):  # a data class would take half a percent of a cold start
@@ -137,17 +138,17 @@ def examine(found: Input, *, hashed: bool = False, kept: bool = False) -> Input:
     """
     if found.outcome:
         return found
-    if found.path == STANDARD_INPUT:
-        if hashed or kept:
-            found = found._replace(content=sys.stdin.buffer.read())
-        return _hash(found) if hashed else found
-    if not found.named:
-        found = found._replace(outcome=look_at(found.path))
-    elif not os.path.isfile(found.path) and os.path.exists(found.path):  # noqa: PTH110, PTH113
-        try:
+    try:
+        if found.path == STANDARD_INPUT:
+            if hashed or kept:
+                found = found._replace(content=_read_standard_input())
+            return _hash(found) if hashed else found
+        if not found.named:
+            found = found._replace(outcome=look_at(found.path))
+        elif not os.path.isfile(found.path) and os.path.exists(found.path):  # noqa: PTH110, PTH113
             found = found._replace(content=_read_pipe(found.path))
-        except PictureError as error:
-            return found._replace(outcome=error)
+    except PictureError as error:
+        return found._replace(outcome=error)
     return _hash(found) if hashed and not found.outcome else found
 
 
@@ -183,6 +184,16 @@ def _hash(found: Input) -> Input:
     return found._replace(sha256=hashlib.sha256(found.content).hexdigest())
 
 
+def _read_standard_input() -> bytes:
+    try:
+        content = sys.stdin.buffer.read(LARGEST_PIPE + 1)
+    except OSError as error:
+        raise PictureError(STANDARD_INPUT, f"cannot be read ({error.strerror})") from error
+    if len(content) > LARGEST_PIPE:
+        raise PictureError(STANDARD_INPUT, _ENDLESS)
+    return content
+
+
 def _read_pipe(path: str) -> bytes:
     """Read a pipe to its end, and wait for a while, but not for ever, until something comes."""
     try:
@@ -205,7 +216,7 @@ def _read_pipe(path: str) -> bytes:
                 raise PictureError(path, f"is a pipe, and nothing came for {PATIENCE} seconds")
             elif not events[0][1] & select.POLLIN:
                 return content
-    raise PictureError(path, f"cannot be read (it does not end within {LARGEST_PIPE >> 20} MB)")
+    raise PictureError(path, _ENDLESS)
 
 
 def _find_in_folder(top: str, recursive: bool) -> Iterator[Input]:
