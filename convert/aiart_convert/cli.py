@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from aiart_edge.errors import (
 )
 from aiart_edge.files import PATH, make_folder, write_atomically
 from aiart_edge.program import run, silenced
-from aiart_train.options import class_options
+from aiart_train.options import Command, class_options, part_option
 from aiart_train.progress import say
 
 if TYPE_CHECKING:
@@ -60,6 +60,17 @@ _target_option = click.option(
     show_default=True,
     help="The runtime that must know every operator: tflite-runtime 2.14, or LiteRT alone.",
 )
+
+
+def _percent(flag: str, default: float, text: str) -> Callable[[Command], Command]:
+    return click.option(
+        flag,
+        type=click.FloatRange(0, 100),
+        default=default,
+        show_default=True,
+        metavar="PERCENT",
+        help=text,
+    )
 
 
 @main.command(epilog="aiart-convert inspect FILE  shows what stands in a .tflite file.")
@@ -100,30 +111,11 @@ _target_option = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="The folder to write to; made if need be.  [default: the model's own]",
 )
-@click.option(
-    "--on",
-    "part",
-    type=click.Choice(["validation", "test"]),
-    default="validation",
-    show_default=True,
-    help="The part of the split on which the file is compared with the Keras model.",
+@part_option(
+    "validation", "The part of the split on which the file is compared with the Keras model."
 )
-@click.option(
-    "--max-drop",
-    type=click.FloatRange(0, 100),
-    default=1.0,
-    show_default=True,
-    metavar="PERCENT",
-    help="How much of the Keras model's accuracy a file may lose.",
-)
-@click.option(
-    "--min-agreement",
-    type=click.FloatRange(0, 100),
-    default=98.0,
-    show_default=True,
-    metavar="PERCENT",
-    help="How many pictures a file must answer as the Keras model does.",
-)
+@_percent("--max-drop", 1.0, "How much of the Keras model's accuracy a file may lose.")
+@_percent("--min-agreement", 98.0, "How many pictures a file must answer as the Keras model does.")
 @click.option(
     "--io",
     type=click.Choice(["float32", "uint8", "int8"]),
@@ -159,8 +151,7 @@ def convert(
     precisions: tuple[str, ...],
     split: Path | None,
     data: Path | None,
-    ai: str | None,
-    human: str | None,
+    names: dict[str, str],
     runs: Path,
     labels: str,
     size: int | None,
@@ -198,7 +189,7 @@ def convert(
     if keep_float and io in {"uint8", "int8"}:
         raise click.UsageError("with --keep-float, pixels and scores are float32: leave --io out")
     is_file = source is not None and source.suffix == ".keras"
-    if not is_file and (split or size or ai or human or _is_given(context, "labels")):
+    if not is_file and (split or size or names or _is_given(context, "labels")):
         raise click.UsageError(
             "--split, --ai, --human, --labels and --size are for a .keras file: "
             "a run folder tells them itself"
@@ -213,7 +204,6 @@ def convert(
 
     out_of_fold = read_out_of_fold(crossvalidated) if crossvalidated else None
     if source is not None and is_file:
-        names = {label: name for label, name in (("ai", ai), ("human", human)) if name}
         found = find_model(source, split, data, tuple(labels.split(",")), names)
     else:
         found = find_run(source, data, runs)

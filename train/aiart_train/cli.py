@@ -9,12 +9,12 @@ import os
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,10 +24,10 @@ from aiart_edge.files import PATH, make_folder, write_atomically
 from aiart_edge.program import run, silenced
 from aiart_train.learning.recipes import from_dict
 from aiart_train.options import (
+    Wanted,
     class_options,
-    recipe_of,
+    part_option,
     refuse_beside_resume,
-    require,
     source_option,
     training_options,
     usage_errors,
@@ -72,19 +72,9 @@ def _load_keras() -> None:
     "TF_CONFIG names them.",
 )
 def fit(
-    folders: tuple[Path, ...],
-    ai: str | None,
-    human: str | None,
-    one_source: tuple[str, ...],
-    recipe_name: str,
-    seed: int,
-    by_source: bool,
-    tested: Path | None,
-    runs: Path,
-    resume: bool,
+    wanted: Wanted,
     split: Path | None,
     workers: str | None,
-    **values: Any,
 ) -> None:
     """Train a recipe on folders of art; print the run folder that it leaves.
 
@@ -99,22 +89,22 @@ def fit(
     from aiart_train.data.split import check_split, draw_split, hold_out, read_split, write_split
     from aiart_train.run_folder import FIT, SPLIT, new_run, resume_run, write_card
 
-    if resume:
+    if wanted.resume:
         refuse_beside_resume()
-        with resume_run(runs, FIT) as again, _resumable(again, FIT):
+        with resume_run(wanted.runs, FIT) as again, _resumable(again, FIT):
             _train(again, None)
         return
-    require(folders)
-    if split is not None and (by_source or tested):
+    recipe, seed = wanted.recipe, wanted.seed
+    if split is not None and (wanted.by_source or wanted.tested):
         raise click.UsageError(
             "--by-source and --hold-out draw a split: leave them, or --split, out."
         )
-    recipe = recipe_of(recipe_name, values)
     with _joined(workers) as together:
-        dataset = _scan(folders, ai, human, one_source)
+        dataset = _scan(wanted.folders, wanted.names, wanted.one_source)
         if split is None:
+            tested = wanted.tested
             held_out = hold_out(dataset, read_split(tested, ("test",))) if tested else frozenset()
-            rows = draw_split(dataset, seed, by_source, held_out)
+            rows = draw_split(dataset, seed, wanted.by_source, held_out)
         else:
             rows = read_split(split)
             check_split(dataset, rows)
@@ -124,7 +114,7 @@ def fit(
             _work(together, recipe, dataset.folder, rows, seed)
             return
         name = f"{date.today().isoformat()}-{recipe.name}"
-        with new_run(runs, name) as made, _resumable(made, FIT):
+        with new_run(wanted.runs, name) as made, _resumable(made, FIT):
             write_split(made.partial / SPLIT, rows)
             command = shlex.join(sys.argv)
             write_card(made.partial, make_card(FIT, recipe, dataset, seed, command))
@@ -214,20 +204,10 @@ def _train(made: NewRun, together: Workers | None) -> None:
     help="Tell the sources that match, as in 'kaggle/*', apart in the report; may be repeated.",
 )
 def crossval(
-    folders: tuple[Path, ...],
-    ai: str | None,
-    human: str | None,
-    one_source: tuple[str, ...],
-    recipe_name: str,
-    seed: int,
-    by_source: bool,
-    tested: Path | None,
-    runs: Path,
-    resume: bool,
+    wanted: Wanted,
     folds: int,
     groups: Path | None,
     apart: tuple[str, ...],
-    **values: Any,
 ) -> None:
     """Train a recipe once per fold and score each picture by the network that has not seen it.
 
@@ -253,16 +233,15 @@ def crossval(
     )
     from aiart_train.run_folder import CROSSVAL, FIT, SPLIT, new_run, resume_run, write_card
 
-    if resume:
+    if wanted.resume:
         refuse_beside_resume()
-        with resume_run(runs, CROSSVAL) as again, _resumable(again, CROSSVAL):
+        with resume_run(wanted.runs, CROSSVAL) as again, _resumable(again, CROSSVAL):
             _cross_validate(again)
         return
-    require(folders)
-    recipe = recipe_of(recipe_name, values)
-    dataset = _scan(folders, ai, human, one_source)
-    if tested:
-        held_out = hold_out(dataset, read_split(tested, ("test",)))
+    recipe, seed = wanted.recipe, wanted.seed
+    dataset = _scan(wanted.folders, wanted.names, wanted.one_source)
+    if wanted.tested:
+        held_out = hold_out(dataset, read_split(wanted.tested, ("test",)))
         left = tuple(picture for picture in dataset.pictures if picture not in held_out)
         dataset = replace(dataset, pictures=left)
     for pattern in apart:
@@ -270,10 +249,15 @@ def crossval(
             raise click.UsageError(f"--measure {pattern!r} matches no source.")
     tied = read_groups(groups, dataset) if groups else {}
     splits = draw_folds(
-        dataset, seed, by_source or bool(tied), folds, validated=recipe.patience > 0, tied=tied
+        dataset,
+        seed,
+        wanted.by_source or bool(tied),
+        folds,
+        validated=recipe.patience > 0,
+        tied=tied,
     )
     name = f"{date.today().isoformat()}-{recipe.name}-{CROSSVAL}"
-    with new_run(runs, name) as made, _resumable(made, CROSSVAL):
+    with new_run(wanted.runs, name) as made, _resumable(made, CROSSVAL):
         card = make_card(CROSSVAL, recipe, dataset, seed, shlex.join(sys.argv))
         for number, rows in enumerate(splits, start=1):
             fold = made.partial / f"fold-{number}"
@@ -314,14 +298,7 @@ def _cross_validate(made: NewRun) -> None:
 
 @main.command()
 @click.argument("run_folder", metavar="RUN", type=PATH)
-@click.option(
-    "--on",
-    "part",
-    type=click.Choice(["validation", "test"]),
-    default="test",
-    show_default=True,
-    help="The part of the run's split.",
-)
+@part_option("test", "The part of the run's split.")
 @click.option(
     "--data",
     "folder",
@@ -337,8 +314,7 @@ def evaluate(
     run_folder: Path,
     part: str,
     folder: Path | None,
-    ai: str | None,
-    human: str | None,
+    names: dict[str, str],
     robustness: bool,
 ) -> None:
     """Measure RUN on a part of its split, or on art from elsewhere; print the folder of the report.
@@ -383,7 +359,7 @@ def evaluate(
         if part == "validation":
             fitted_on = "these very pictures, which flatters it"
     else:
-        dataset = _scan((folder,), ai, human)
+        dataset = _scan((folder,), names)
         rows = unseen(dataset, run.rows)
         if left_out := len(dataset.pictures) - len(rows):
             click.echo(f"left out: {left_out} pictures that the run has seen, or nearly", err=True)
@@ -462,8 +438,7 @@ def compare(a: Path, b: Path) -> None:
 )
 def audit(
     folders: tuple[Path, ...],
-    ai: str | None,
-    human: str | None,
+    names: dict[str, str],
     one_source: tuple[str, ...],
     out: Path,
 ) -> None:
@@ -483,7 +458,7 @@ def audit(
         raise click.BadParameter(
             "the audit would lie inside the data folder: name another", param_hint="'--out'"
         )
-    dataset = _scan(folders, ai, human, one_source)
+    dataset = _scan(folders, names, one_source)
     if sys.stderr.isatty():
         click.echo("Measuring what the files alone give away", err=True)
     found = examine(dataset)
@@ -540,13 +515,12 @@ def fetch_weights(network: str) -> None:  # noqa: ARG001  there is one as yet
 
 
 def _scan(
-    folders: Sequence[Path], ai: str | None, human: str | None, one_source: Sequence[str] = ()
+    places: Sequence[Path], names: Mapping[str, str], one_source: Sequence[str] = ()
 ) -> Dataset:
     from aiart_train.data.dataset import scan
 
-    names = {label: name for label, name in (("ai", ai), ("human", human)) if name}
     shown = progress("Reading pictures")
-    dataset = scan(*folders, names=names, one_source=one_source, progress=shown)
+    dataset = scan(*places, names=names, one_source=one_source, progress=shown)
     for line in dataset.broken:
         click.echo(f"skipped: {line}", err=True)
     return dataset

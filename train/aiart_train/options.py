@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,51 @@ from aiart_edge.files import PATH
 from aiart_train.learning.recipes import RECIPES, Augmentation, Recipe, override
 
 Command = Callable[..., None]
+
+_TYPES = {"int": int, "float": float, "str": str}  # of a recipe's values
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What `fit` and `crossval` are both asked for.
+
+    Args:
+        folders: data folders, or lists of pictures.
+        names: of the classes' folders, or labels, by label, where they were given.
+        one_source: patterns of sources that count as one.
+        recipe_name: which recipe to train.
+        values: of the recipe that were given.
+        seed: of the split and the training.
+        by_source: whether to keep sources whole.
+        tested: the split whose test part is held out, or None.
+        runs: the folder of all runs.
+        resume: whether to go on with a run that was broken off.
+    """
+
+    folders: tuple[Path, ...]
+    names: dict[str, str]
+    one_source: tuple[str, ...]
+    recipe_name: str
+    values: dict[str, Any]
+    seed: int
+    by_source: bool
+    tested: Path | None
+    runs: Path
+    resume: bool
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe, with the values that were given.
+
+        Raises:
+            click.UsageError: no data were named, which only --resume can do without, or a value is
+                outside its range.
+        """
+        if not self.folders:
+            raise click.UsageError("Missing option '--data'.")
+        with usage_errors(ValueError):
+            return override(RECIPES[self.recipe_name], self.values)
+
 
 _CLASS_OPTIONS = (
     click.option("--ai", help="The folder, or label, of AI art, where its name does not tell."),
@@ -29,10 +75,14 @@ _SOURCE_OPTION = click.option(
 
 
 def class_options(command: Command) -> Command:
-    """Add what names the classes' folders."""
-    for option in reversed(_CLASS_OPTIONS):
-        command = option(command)
-    return command
+    """Add what names the classes' folders, or labels; the command takes `names` by label."""
+
+    @functools.wraps(command)
+    def naming(*, ai: str | None, human: str | None, **given: Any) -> None:
+        names = {label: name for label, name in (("ai", ai), ("human", human)) if name}
+        command(names=names, **given)
+
+    return _add(_CLASS_OPTIONS, naming)
 
 
 def source_option(command: Command) -> Command:
@@ -40,27 +90,41 @@ def source_option(command: Command) -> Command:
     return _SOURCE_OPTION(command)
 
 
-def training_options(command: Command) -> Command:
-    """Add what `fit` and `crossval` have in common; each value of a recipe is an option."""
-    types = {"int": int, "float": float, "str": str}
-    values = [item for item in fields(Recipe) if "help" in item.metadata]
-    for item in reversed([*values, *fields(Augmentation)]):
-        flag = item.name.replace("_", "-")
-        text = f"Recipe: {item.metadata['help']}"
-        if item.type == "bool":
-            command = click.option(f"--{flag}/--no-{flag}", default=None, help=text)(command)
-        else:
-            command = click.option(f"--{flag}", type=types[str(item.type)], help=text)(command)
+def part_option(default: str, text: str) -> Callable[[Command], Command]:
+    """Make what names the part of a split that something is measured on."""
+    return click.option(
+        "--on",
+        "part",
+        type=click.Choice(["validation", "test"]),
+        default=default,
+        show_default=True,
+        help=text,
+    )
+
+
+def training_options(command: Callable[..., None]) -> Command:
+    """Add what `fit` and `crossval` have in common; the command takes it as `Wanted`.
+
+    Each value of a recipe is an option.
+    """
+    items = [item for item in fields(Recipe) if "help" in item.metadata] + [*fields(Augmentation)]
+
+    @functools.wraps(command)
+    def wanting(**given: Any) -> None:
+        values = {item.name: given.pop(item.name) for item in items}
+        common = {item.name: given.pop(item.name) for item in fields(Wanted) if item.name in given}
+        values = {name: value for name, value in values.items() if value is not None}
+        command(Wanted(values=values, **common), **given)
+
+    data = click.option(
+        "--data",
+        "folders",
+        type=PATH,
+        multiple=True,
+        help="A folder with one folder of AI art and one of human art, or a CSV file with the "
+        "columns path,label and perhaps source; may be repeated.",
+    )
     options = (
-        click.option(
-            "--data",
-            "folders",
-            type=PATH,
-            multiple=True,
-            help="A folder with one folder of AI art and one of human art, or a CSV file with the "
-            "columns path,label and perhaps source; may be repeated.",
-        ),
-        *_CLASS_OPTIONS,
         _SOURCE_OPTION,
         click.option(
             "--recipe",
@@ -95,28 +159,22 @@ def training_options(command: Command) -> Command:
             "--resume", is_flag=True, help="Go on with the newest run that was broken off."
         ),
     )
+    return data(class_options(_add((*options, *map(_value_option, items)), wanting)))
+
+
+def _add(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    """Add options, in the order in which --help shows them."""
     for option in reversed(options):
         command = option(command)
     return command
 
 
-def recipe_of(name: str, values: dict[str, Any]) -> Recipe:
-    """Give a recipe with the values that the command line changes.
-
-    Args:
-        name: of the recipe.
-        values: of the options by name, None where one was not given.
-
-    Returns:
-        The recipe.
-
-    Raises:
-        click.UsageError: a value is outside its range.
-    """
-    with usage_errors(ValueError):
-        return override(
-            RECIPES[name], {key: value for key, value in values.items() if value is not None}
-        )
+def _value_option(item: Field[Any]) -> Callable[[Command], Command]:
+    """Make the option of a recipe's value."""
+    flag, text = item.name.replace("_", "-"), f"Recipe: {item.metadata['help']}"
+    if item.type == "bool":
+        return click.option(f"--{flag}/--no-{flag}", default=None, help=text)
+    return click.option(f"--{flag}", type=_TYPES[str(item.type)], help=text)
 
 
 @contextlib.contextmanager
@@ -126,12 +184,6 @@ def usage_errors(kind: type[ValueError]) -> Iterator[None]:
         yield
     except kind as error:
         raise click.UsageError(str(error)) from error
-
-
-def require(folders: Sequence[Path]) -> None:
-    """Ask for a data folder, which only --resume can do without."""
-    if not folders:
-        raise click.UsageError("Missing option '--data'.")
 
 
 def refuse_beside_resume() -> None:
