@@ -125,10 +125,13 @@ def read_picture(folder: Path, row: SplitRow) -> bytes:
     """
     path = folder / row.path
     try:
+        if path.exists() and not path.is_file():  # a pipe would block, a device never end
+            raise DataError(path, "a picture of the split is no file now: train again")
         content = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a null byte in a name
-        why = getattr(error, "strerror", error)
-        raise DataError(path, f"a picture of the split cannot be opened ({why})") from error
+    except OSError as error:
+        raise DataError(
+            path, f"a picture of the split cannot be opened ({error.strerror})"
+        ) from error
     if hashlib.sha256(content).hexdigest() != row.sha256:
         raise DataError(path, "the picture has changed since the split was made: train again")
     return content

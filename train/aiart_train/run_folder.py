@@ -29,7 +29,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from aiart_edge.errors import DataError, OutputError, RunFolderError
 from aiart_edge.files import write_atomically
 from aiart_train.data.split import PARTS, TRAINED, SplitRow, read_split
 from aiart_train.learning.fit import History
-from aiart_train.learning.recipes import from_dict
+from aiart_train.learning.recipes import Augmentation, Recipe, from_dict
 
 MODEL = "model.keras"
 SPLIT = "split.csv"
@@ -228,16 +228,12 @@ def read_card(path: Path) -> dict[str, Any]:
     """
     try:
         card: dict[str, Any] = json.loads(path.read_bytes())
+        if not _is_card(card):
+            raise TypeError("Expected what write_card writes.")
         from_dict(card["recipe"])
-        if not isinstance(card["seed"], int):
-            raise TypeError("Expected a number.")
-        if not all(isinstance(card["data"][name], str) for name in ("folder", "sha256")):
-            raise TypeError("Expected text.")
-        if card.get("kind") == CROSSVAL and not isinstance(card["folds"], int):
-            raise TypeError("Expected a number.")
     except OSError as error:
         raise RunFolderError(path, f"the run's card cannot be read ({error.strerror})") from error
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise RunFolderError(path, "the run's card is broken: train again") from error
     return card
 
@@ -303,6 +299,29 @@ def write_history(folder: Path, history: History) -> None:
         writer.writerow(["epoch", *history])
         for epoch, figures in enumerate(zip(*history.values(), strict=True), start=1):
             writer.writerow([epoch, *figures])
+
+
+def _is_card(card: Any) -> bool:
+    """Say whether a card has what it must have, and nothing of another type."""
+    known = {"created": str, "command": str, "split_sha256": str, "parameters": int}
+    recipe, data, seed = card["recipe"], card["data"], card["seed"]
+    values = {item.name: item.type for kind in (Recipe, Augmentation) for item in fields(kind)}
+    given = {**recipe, **recipe["augmentation"]}
+    return (
+        all(type(card.get(name, kind())) is kind for name, kind in known.items())
+        and (card.get("kind") != CROSSVAL or (type(card["folds"]) is int and card["folds"] > 1))
+        and type(seed) is int
+        and 0 <= seed < 1 << 32  # as NumPy's generator, which Keras seeds, takes it
+        and all(type(data[name]) is str for name in ("folder", "sha256"))
+        and all(type(text) is str for text in (*data.get("broken", []), *card.get("measure", [])))
+        and all(type(count) is int for count in card.get("parts", {}).values())
+        and all(type(text) is str for text in card.get("versions", {}).values())
+        and all(
+            type(value).__name__ == values[name] or (type(value), values[name]) == (int, "float")
+            for name, value in given.items()
+            if name != "augmentation"
+        )
+    )
 
 
 def _reserve(runs: Path, name: str) -> NewRun:

@@ -280,7 +280,7 @@ def _plain(name: str) -> str:
 
 
 def _describe(path: Path, folder: Path, label: str, source: str) -> Picture:
-    if not path.is_file():  # a list may name what blocks, or does not end
+    if not os.path.isfile(path):  # noqa: PTH113  a list may name what blocks, or is too long
         raise PictureError(path, "there is no such file")
     image = decode(path, at_least=_PHASH_SIDE)
     content = path.read_bytes()

@@ -315,13 +315,21 @@ def from_cells(cells: Mapping[str, Any]) -> dict[str, Any]:
         KeyError, TypeError, ValueError: a cell is missing or broken.
     """
     if (
-        cells["label"] not in LABELS
+        not _is_below(cells["path"])
+        or not isinstance(cells["source"], str)
+        or cells["label"] not in LABELS
         or cells["part"] not in PARTS
         or not _SHA256.fullmatch(cells["sha256"])
         or not _PHASH.fullmatch(cells["phash"])
     ):
         raise ValueError("a value is missing or unknown")
     return {**cells, "group": int(cells["group"]), "phash": int(cells["phash"], 16)}
+
+
+def _is_below(path: Any) -> bool:
+    """Say whether a path stays below the data folder, whatever the line says."""
+    parts = PurePosixPath(path).parts
+    return bool(parts) and parts[0] != "/" and ".." not in parts and "\0" not in path
 
 
 def _parse_group(cells: dict[str, Any]) -> tuple[tuple[str, ...], str]:

@@ -22,7 +22,7 @@ from sklearn.metrics import (
 )
 
 from aiart_edge.decision import LABELS, DecisionRule, Verdict
-from aiart_edge.errors import DataError
+from aiart_edge.errors import AiartError, DataError
 from aiart_edge.image import InputRule, read_pixels
 from aiart_train.data.dataset import Dataset
 from aiart_train.data.duplicates import group, near_pairs
@@ -161,6 +161,7 @@ def predict(
 
     Raises:
         PictureError: a picture cannot be read.
+        AiartError: a score is no probability.
     """
     outputs = []
     for start in progress(range(0, len(rows), _BATCH_SIZE)):
@@ -178,8 +179,15 @@ def to_scores(output: NDArray[np.float32]) -> NDArray[np.float64]:
 
     Returns:
         float64 of shape [n, 2], p(ai) and p(human).
+
+    Raises:
+        AiartError: it is no probability, as of a network whose training went astray.
     """
     scores = np.asarray(output, dtype=np.float64)
+    if not ((scores >= 0) & (scores <= 1)).all():  # nor is what is no number
+        raise AiartError(
+            "the network's scores are no probabilities: train again, with a smaller --learning-rate"
+        )
     return scores if scores.shape[1] == len(LABELS) else np.hstack([1 - scores, scores])
 
 

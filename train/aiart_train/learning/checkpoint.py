@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,10 @@ class Checkpoint:
         past = self.history.get("kept", [])
         if better:  # only one is the kept one
             past = [0.0] * len(past)
-        history = {name: [*self.history.get(name, []), value] for name, value in figures.items()}
+        unknown = [math.nan] * len(past)  # of a figure that the file did not hold
+        history = {
+            name: [*self.history.get(name, unknown), value] for name, value in figures.items()
+        }
         return replace(
             self,
             kept=variables if better else self.kept,
@@ -103,12 +106,26 @@ def read_checkpoint(path: Path) -> Checkpoint:
         # Opened here, since NumPy would leave a broken file open.
         with path.open("rb") as stream, np.load(stream) as file:
             facts = json.loads(str(file["facts"]))
+            if not _are_facts(**facts):
+                raise TypeError("Expected what write_checkpoint writes.")
             variables, kept = (_read(file, kind) for kind in _KINDS)
             return Checkpoint(**facts, variables=variables, kept=kept)
-    except (EOFError, OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged archive makes NumPy raise anything
         raise RunFolderError(path, "the checkpoint is broken: train from the start") from error
+
+
+def _are_facts(epoch: Any, best_loss: Any, waited: Any, history: Any) -> bool:
+    return (
+        all(type(count) is int and count >= 0 for count in (epoch, waited))
+        and type(best_loss) is float
+        and len({len(values) for values in history.values()}) < 2  # noqa: PLR2004
+        and all(type(value) is float for values in history.values() for value in values)
+    )
 
 
 def _read(file: Any, kind: str) -> Arrays:
     count = sum(name.startswith(kind) for name in file.files)
-    return [file[f"{kind}{number}"] for number in range(count)]
+    arrays = [file[f"{kind}{number}"] for number in range(count)]
+    if not all(array.dtype.kind in "biuf" for array in arrays):
+        raise TypeError("Expected numbers.")
+    return arrays

@@ -111,7 +111,7 @@ def read_cluster() -> Cluster:
         for address in addresses:
             _host_and_port(address)
         return Cluster(addresses, addresses.index(own))
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise AiartError(
             "the environment variable TF_CONFIG must name all workers and which of them this is, "
             f"as in  export TF_CONFIG='{_EXAMPLE}'"
@@ -183,11 +183,13 @@ def _meet(cluster: Cluster, patience: float) -> None:
 def _answers(address: str) -> bool:
     try:
         socket.create_connection(_host_and_port(address), timeout=_PAUSE).close()
-    except OSError:
+    except (OSError, UnicodeError):  # of a name that no host can have
         return False
     return True
 
 
 def _host_and_port(address: str) -> tuple[str, int]:
     host, _, port = address.rpartition(":")
+    if not host.isprintable() or not 0 < int(port) < 1 << 16:
+        raise ValueError(f"Expected host:port. Received {address!r}.")
     return host, int(port)
