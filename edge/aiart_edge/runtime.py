@@ -97,7 +97,7 @@ class Network:
             float32 of shape [2], p(ai) and p(human).
 
         Raises:
-            ValueError: pixels of another size, or the runtime fails.
+            ValueError: pixels of another size, no scores, or the runtime fails.
         """
         count, *shape = self._input["shape"].tolist()
         if pixels.shape != (1, *shape):
@@ -110,6 +110,8 @@ class Network:
         except RuntimeError as error:
             raise ValueError(_one_line(error)) from error
         output = _dequantize(self._interpreter.get_tensor(self._output["index"]), self._output)
+        if output.shape[1:] != (len(LABELS),) or not len(output):
+            raise ValueError(f"Expected scores of shape (n, 2). Received {output.shape}.")
         scores: NDArray[np.float32] = output[0]
         return scores
 

@@ -68,6 +68,15 @@ def test_only_the_batch_is_filled_with_one_picture_never_its_rows() -> None:
         network.scores(np.zeros((1, 1, 2, 3), np.uint8))
 
 
+def test_a_network_that_gives_fewer_scores_than_it_said_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    interpreter = EchoInterpreter(np.float32, (0.0, 0))
+    monkeypatch.setattr(interpreter, "get_tensor", lambda _index: np.zeros((0, 2), np.float32))
+    with pytest.raises(ValueError, match="Expected scores"):
+        Network(interpreter).scores(np.zeros((1, 1, 2, 3), np.uint8))
+
+
 def test_a_network_with_another_number_of_scores_is_refused() -> None:
     with pytest.raises(ValueError, match=r"Expected one output of shape \(None, 2\)"):
         Network(EchoInterpreter(np.float32, (0.0, 0), outputs=1000))
