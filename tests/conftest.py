@@ -23,6 +23,14 @@ REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, and all that look at one pass of the benchmarks."""
+    for item in items:
+        in_benchmarks = item.path.parent == REPOSITORY / "tests" / "benchmarks"
+        place = item.path.parent if in_benchmarks else item.path
+        item.add_marker(pytest.mark.xdist_group(str(place.relative_to(REPOSITORY))))
+
+
 def draw_smooth(seed: int, size: tuple[int, int] = (96, 96)) -> Image.Image:
     """Draw soft, dark colour gradients."""
     corners = np.random.default_rng(seed).integers(0, 150, (3, 3, 3), dtype=np.uint8)

@@ -52,7 +52,7 @@ def suites() -> Suites:
 def measured(small_run: Path, suites: Suites) -> Path:
     """What a pass of all suites writes."""
     path = small_run / "measured.json"
-    options = ("--rounds", "4", "--pictures", "8", "--benchmark-json", path)
+    options = ("--rounds", "2", "--pictures", "8", "--benchmark-json", path)
     done = suites("--run", small_run, *options)
     assert done.returncode == 0, done.stdout + done.stderr
     return path

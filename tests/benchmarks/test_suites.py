@@ -65,7 +65,7 @@ def test_the_calls_that_are_timed_are_the_calls_that_are_judged(
     document: dict[str, Any], tool: str
 ) -> None:
     for figures in figures_of(document, "picture", tool):
-        assert figures["count"] == 8  # each picture once, though only 4 rounds were asked for
+        assert figures["count"] == 8  # each picture once, though only 2 rounds were asked for
         assert len(figures["p_ai"]) == len(document["labels"]) == 8
         assert 0 < figures["p50"] <= figures["p90"] <= figures["p99"]
 
