@@ -481,7 +481,7 @@ def _origins(
     from aiart_edge.inputs import LeftOut, examine
     from aiart_edge.origin import read
 
-    for found in (examine(found, kept=verified is not None) for found in inputs):
+    for found in (examine(found, kept=True) for found in inputs):
         unread = found.outcome
         if unread and not (isinstance(unread, LeftOut) and unread.is_picture):
             yield found, unread

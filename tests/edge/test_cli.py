@@ -266,7 +266,7 @@ def test_a_threshold_or_a_band_of_the_users_decides(
         ["--threshold", "2"],
         ["--band", "0.9", "0.1"],
         ["--threshold", "0.5", "--band", "0.1", "0.9"],
-        ["--labels", "ai,human"],
+        ["--size", "150"],
         ["--size", "nonsense", "--labels", "ai,human"],
         ["--jobs", "0"],
         ["--runtime", "abacus"],
@@ -399,6 +399,7 @@ def test_a_full_disk_behind_standard_output_is_one_line(room: str) -> None:
     ("arguments", "said"),
     [
         ("classify - <&-", "-: cannot be read (Bad file descriptor)"),
+        ("origin - <&-", "-: cannot be read (Bad file descriptor)"),
         ("classify --from-file - <&-", "the list cannot be read (Bad file descriptor)"),
         (f"classify {SAMPLE} >&-", "<stdout>: cannot be written (Bad file descriptor)"),
     ],
