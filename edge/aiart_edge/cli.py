@@ -9,7 +9,6 @@ import math
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict
@@ -597,16 +596,21 @@ def watch(
 
     A picture is taken when it is complete, and once, over restarts too.
     """
+    import select
+
     from aiart_edge.ledger import Ledger
     from aiart_edge.output import FORMATS
     from aiart_edge.watch import STATE_FILE, Lookout, classify_arrivals, tell_start
 
     form = form or ("text" if sys.stdout.isatty() else "jsonl")
-    ended = threading.Event()
+    reader, writer = os.pipe()  # a threading.Event may wait for itself in a signal's handler
 
     def end(*_: object) -> None:
-        ended.set()
+        os.write(writer, b"\0")
         signal.signal(signal.SIGINT, signal.default_int_handler)  # for who cannot wait
+
+    def ended(seconds: float) -> bool:
+        return bool(select.select([reader], [], [], seconds)[0])
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)

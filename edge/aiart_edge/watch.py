@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -185,7 +184,7 @@ class Lookout:
 
 
 def classify_arrivals(
-    classifier: Classifier, lookout: Lookout, ended: threading.Event, every: float
+    classifier: Classifier, lookout: Lookout, ended: Callable[[float], bool], every: float
 ) -> Iterator[Record]:
     """Classify pictures as they arrive, and remember it.
 
@@ -195,7 +194,7 @@ def classify_arrivals(
     Args:
         classifier: judges them.
         lookout: finds them.
-        ended: ends it, after the picture at hand.
+        ended: waits up to so many seconds, and says whether to end, after the picture at hand.
         every: seconds between two looks.
 
     Yields:
@@ -215,9 +214,9 @@ def classify_arrivals(
                 continue
             yield Record(str(path), classifier.identity, outcome)
             lookout.finish(arrival)
-            if ended.is_set():
+            if ended(0):
                 return
-        if ended.wait(every):
+        if ended(every):
             return
 
 

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count, islice
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
@@ -55,6 +54,10 @@ class Watcher:
         said, complaints = self.process.communicate()
         self.start, *others = complaints.splitlines()
         return said, others
+
+
+def never(seconds: float) -> bool:
+    return False
 
 
 @pytest.fixture
@@ -245,7 +248,7 @@ def test_a_picture_that_was_at_hand_when_it_was_killed_comes_again(folder: Path)
 
         def names_of(number: int) -> list[str]:
             with Ledger(folder / STATE_FILE) as ledger:
-                records = classify_arrivals(classifier, Lookout(folder, ledger), Event(), 0)
+                records = classify_arrivals(classifier, Lookout(folder, ledger), never, 0)
                 return [Path(record.path).name for record in islice(records, number)]
 
         assert names_of(1) == ["a.jpg"]
@@ -260,7 +263,7 @@ def test_a_broken_picture_of_the_future_is_an_error_when_it_has_lain(folder: Pat
     seconds = count()
     with Classifier.load() as classifier, Ledger(folder / STATE_FILE) as ledger:
         lookout = Lookout(folder, ledger, lambda: float(next(seconds)))
-        record = next(classify_arrivals(classifier, lookout, Event(), 0))
+        record = next(classify_arrivals(classifier, lookout, never, 0))
     assert isinstance(record.outcome, PictureError)
     assert next(seconds) > 30
 
@@ -373,7 +376,7 @@ def test_a_file_that_changes_while_others_are_judged_waits_for_the_next_look(
     for name in ("a.jpg", "b.jpg"):
         shutil.copy(SAMPLE, folder / name)
     with Classifier.load() as classifier:
-        records = classify_arrivals(classifier, watch.lookout, Event(), 0)
+        records = classify_arrivals(classifier, watch.lookout, never, 0)
         assert Path(next(records).path).name == "a.jpg"
         (folder / "b.jpg").unlink()
         os.mkfifo(folder / "b.jpg")  # whoever opened it would wait for ever
