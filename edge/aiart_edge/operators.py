@@ -61,7 +61,7 @@ def fits(
         first, *others = inputs
         (made,) = outputs
         return first is not None and _RULES[operator](options, first, others, made)
-    except (ValueError, IndexError, AttributeError):  # too many or few, of tensors or sides
+    except (ArithmeticError, AttributeError, LookupError, ValueError):  # too many, or too few
         return False
 
 
