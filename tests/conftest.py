@@ -18,17 +18,22 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image, ImageDraw
+from xdist.scheduler import LoadFileScheduling
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, and all that look at one pass of the benchmarks."""
-    for item in items:
-        in_benchmarks = item.path.parent == REPOSITORY / "tests" / "benchmarks"
-        place = item.path.parent if in_benchmarks else item.path
-        item.add_marker(pytest.mark.xdist_group(str(place.relative_to(REPOSITORY))))
+class FilesTogether(LoadFileScheduling):
+    """Keeps the tests of a file in one process, and all that look at one pass of the benchmarks."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        place = Path(nodeid.partition("::")[0])
+        return str(place.parent if place.parent.name == "benchmarks" else place)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FilesTogether:
+    return FilesTogether(config, log)
 
 
 def draw_smooth(seed: int, size: tuple[int, int] = (96, 96)) -> Image.Image:
