@@ -21,6 +21,7 @@ from aiart_convert.quantize import (
     Representative,
     convert,
     find_shift,
+    kind_of_output,
     partial_converter,
     with_two_scores,
 )
@@ -114,6 +115,7 @@ def convert_source(
         AiartError: a picture cannot be read, or is not the one that was split; or the split has no
             validation part where one is needed.
     """
+    kind_of_output(model)  # else it would be blamed for what it predicts
     decision = out_of_fold.rule if out_of_fold else None
     gate = _Gate(source, model, rule, part, bar, decision)
     draws = draw_representative(source.rows, form.calibration)

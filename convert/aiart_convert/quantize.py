@@ -102,7 +102,7 @@ def with_two_scores(
     # Every part has a name: those that Keras counts up would make each conversion's bytes differ.
     pixels = keras.Input((rule.height, rule.width, 3), batch_size=batch, name="pixels")
     sign = 1 if tuple(labels) == LABELS else -1
-    kind = _kind_of_output(model)
+    kind = kind_of_output(model)
     head = _dense_head(model)
     if head is None:  # it cannot be reached: reorder probabilities
         kernel, bias = _PROBABILITIES[kind]
@@ -152,7 +152,18 @@ def find_shift(model: keras.Model, network: bytes, representative: Representativ
     return round(float((wanted - found).mean() / (wanted * (1 - wanted)).mean()), 3)
 
 
-def _kind_of_output(model: keras.Model) -> str:
+def kind_of_output(model: keras.Model) -> str:
+    """Tell in what a classifier ends.
+
+    Args:
+        model: any Keras model.
+
+    Returns:
+        `sigmoid`, of one neuron, or `softmax`, of two.
+
+    Raises:
+        ValueError: it ends in something else.
+    """
     last = model.layers[-1]
     while isinstance(last, keras.Model):
         last = last.layers[-1]

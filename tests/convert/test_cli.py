@@ -61,7 +61,7 @@ def test_without_a_source_the_newest_run_is_converted_to_the_same_bytes(
     monkeypatch.chdir(run_folder.parent.parent)
     result = aiart_convert("--quantize", "int8", "--out", tmp_path)
     assert result.exit_code == 0, result.stderr
-    assert "agreement" in result.stdout
+    assert "alike" in result.stdout
     again = tmp_path / "model-int8.tflite"
     assert again.read_bytes() == model_files["int8"].read_bytes()
 
