@@ -25,7 +25,9 @@ from aiart_edge.runtime import import_interpreter, load_network  # noqa: E402
 
 import_interpreter(sys.argv[1])
 mark()
-from aiart_edge.classifier import EMBEDDED_MODEL, read_model_file, read_picture  # noqa: E402
+from aiart_edge.classifier import read_picture  # noqa: E402
+from aiart_edge.files import EMBEDDED_MODEL  # noqa: E402
+from aiart_edge.model_file import read_model_file  # noqa: E402
 
 model = read_model_file(EMBEDDED_MODEL)
 network = load_network(model.network, runtime=sys.argv[1], trusted=True)

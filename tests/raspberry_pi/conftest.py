@@ -152,8 +152,10 @@ def helping_pip(pi: Pi) -> Iterator[None]:
     On 32-bit ARM it also reads the head of its Python, and shall not find the launcher's.
     """
     place = f"/etc/python{pi.system.python}/sitecustomize.py"
-    # Written from within: from without, a link in the system would lead out of it.
-    saved = pi.run("/bin/sh", "-ec", f"cp {place} {place}.kept; cat > {place}", stdin=_FOR_PIP)
+    # Written from within: from without, a link in the system would lead out of it. A run that was
+    # killed left the file as it should not be, and the kept one as it was.
+    keep = f"test -e {place}.kept || cp {place} {place}.kept; cat > {place}"
+    saved = pi.run("/bin/sh", "-ec", keep, stdin=_FOR_PIP)
     assert saved.returncode == 0, saved.stderr
     try:
         yield
