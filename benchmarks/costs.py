@@ -11,7 +11,7 @@ import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -49,14 +49,16 @@ def measure_costs() -> dict[str, int]:
 
 
 def risen(
-    recorded: Mapping[str, int], measured: Mapping[str, int], tolerance: float = 0.0
+    recorded: Mapping[str, int],
+    measured: Mapping[str, int],
+    tolerance: Callable[[str], float] = lambda _: 0.0,
 ) -> dict[str, str]:
     """Find the costs that have risen, or that nobody has recorded.
 
     Args:
         recorded: the costs that were agreed on.
         measured: those of now.
-        tolerance: the share of a cost by which it may have risen. Default 0.
+        tolerance: gives the share by which the cost of a name may have risen. Default 0.
 
     Returns:
         By name, what it was and what it is.
@@ -64,7 +66,7 @@ def risen(
     return {
         name: f"{recorded.get(name, 'not recorded')} -> {value}"
         for name, value in measured.items()
-        if value > recorded.get(name, -1) * (1 + tolerance)
+        if value > recorded.get(name, -1) * (1 + tolerance(name))
     }
 
 

@@ -24,6 +24,8 @@ def test_one_more_is_a_rise_and_one_less_is_none() -> None:
     assert risen(recorded, {"modules": 101, "bytes": 99}) == {"modules": "100 -> 101"}
 
 
-def test_what_rises_within_the_tolerance_is_no_rise() -> None:
-    assert risen({"instructions": 1000}, {"instructions": 1020}, 0.02) == {}
-    assert risen({"instructions": 1000}, {"instructions": 1021}, 0.02) != {}
+def test_what_rises_within_its_own_tolerance_is_no_rise() -> None:
+    tolerance = {"instructions": 0.02, "memory": 0.05}.__getitem__
+    assert risen({"instructions": 1000}, {"instructions": 1020}, tolerance) == {}
+    assert risen({"memory": 1000}, {"memory": 1050}, tolerance) == {}
+    assert risen({"instructions": 1000}, {"instructions": 1050}, tolerance) != {}

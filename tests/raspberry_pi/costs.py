@@ -13,7 +13,6 @@ from tests.raspberry_pi.systems import HERE, Pi
 
 REPOSITORY = HERE.parents[1]
 RECORDED = REPOSITORY / "benchmarks" / "raspberry_pi.json"
-TOLERANCE = 0.02  # a rise by less is none
 
 _PYTHON = "/opt/aiart/bin/python"
 _CLASSIFY = ("/opt/aiart/bin/aiart-edge", "classify", "--runtime")
@@ -53,6 +52,19 @@ _PUBLISHED = (
 )
 
 Costs = dict[str, dict[str, int]]
+
+
+def tolerance(name: str) -> float:
+    """Tell by what share a cost may rise and still count as unchanged.
+
+    Args:
+        name: of the cost.
+
+    Returns:
+        The share. Memory's is the larger one: of the libraries, a process maps what the host's page
+        cache holds. One build took 67.5 to 69.3 MB on two hosts; its instructions are exact.
+    """
+    return 0.05 if name == MEMORY else 0.02
 
 
 def count_costs(pi: Pi) -> Costs:

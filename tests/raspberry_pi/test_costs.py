@@ -6,7 +6,7 @@ import os
 from concurrent.futures import Future
 
 from benchmarks.costs import risen
-from tests.raspberry_pi.costs import TOLERANCE, Costs, read_recorded, record
+from tests.raspberry_pi.costs import Costs, read_recorded, record, tolerance
 
 
 def test_no_cost_on_a_raspberry_pi_has_risen(counted: list[Future[Costs]]) -> None:
@@ -17,5 +17,5 @@ def test_no_cost_on_a_raspberry_pi_has_risen(counted: list[Future[Costs]]) -> No
         record(costs)
     recorded = read_recorded()
     assert costs.keys() == recorded.keys()
-    worse = {where: risen(recorded[where], costs[where], TOLERANCE) for where in costs}
+    worse = {where: risen(recorded[where], costs[where], tolerance) for where in costs}
     assert {where: what for where, what in worse.items() if what} == {}
