@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aiart_edge.classifier import Classification, Classifier
     from aiart_edge.decision import DecisionRule, Verdict
     from aiart_edge.errors import (
+        AccessError,
         AiartError,
         DataError,
         MissingExtra,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AccessError",
     "AiartError",
     "Classification",
     "Classifier",

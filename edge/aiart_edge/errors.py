@@ -2,7 +2,8 @@
 
     AiartError                 exit 1, one line: what, where, what to do next
     ├── PictureError           a picture cannot be read
-    │   └── NotAPicture        a file is empty, or of no format that Pillow knows
+    │   ├── NotAPicture        a file is empty, or of no format that Pillow knows
+    │   └── AccessError        a file cannot be reached now: missing, denied, a fault of the disk
     ├── ModelFileError         a model file is missing, broken, altered or not ours
     ├── RuntimeUnavailable     no TFLite runtime that works is installed
     ├── MissingExtra           a command needs packages that the plain install leaves out
@@ -65,11 +66,23 @@ class FileError(AiartError):
 
 
 class PictureError(FileError):
-    """A picture cannot be read."""
+    """A picture cannot be read.
+
+    Attributes:
+        kind: `content`, which is final, or `access`, which may be another at another time.
+    """
+
+    kind = "content"
 
 
 class NotAPicture(PictureError):
     """A file is empty, or of no format that Pillow knows."""
+
+
+class AccessError(PictureError):
+    """A file cannot be reached now: missing, denied, a fault of the disk, no memory."""
+
+    kind = "access"
 
 
 class ModelFileError(FileError):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from PIL import Image, JpegImagePlugin, UnidentifiedImageError
 
-from aiart_edge.errors import NotAPicture, PictureError
+from aiart_edge.errors import AccessError, NotAPicture, PictureError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -221,7 +221,10 @@ def _decode(
         raise NotAPicture(_name(source), problem) from error
     except Exception as error:  # a broken file makes a decoder raise anything
         problem = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise PictureError(_name(source), f"cannot be read ({problem})") from error
+        # The system numbers its errors, a decoder does not.
+        is_access = isinstance(error, MemoryError) or getattr(error, "errno", None) is not None
+        kind = AccessError if is_access else PictureError
+        raise kind(_name(source), f"cannot be read ({problem})") from error
 
 
 def _name(source: Source) -> Path | str:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from aiart_edge.errors import PictureError
+from aiart_edge.errors import AccessError, PictureError
 from aiart_edge.files import hash_file
 
 STANDARD_INPUT = "-"
@@ -162,13 +162,28 @@ def look_at(path: str) -> LeftOut | None:
         What it is instead; None for a picture, also for a broken one, and for what cannot be
         opened, so that whoever reads it says why.
     """
-    from aiart_edge.formats import HEAD, find_format, suffix_of  # noqa: PLC0415  not for named ones
+    from aiart_edge.formats import HEAD  # noqa: PLC0415  not for named ones
 
     try:
         with open(path, "rb") as file:  # noqa: PTH123  a tenth of the time
-            form = find_format(path, file.read(HEAD))
+            return leave_out(path, file.read(HEAD))
     except OSError:
         return None
+
+
+def leave_out(path: str, start: bytes) -> LeftOut | None:
+    """Say whether a file that nobody named is left out.
+
+    Args:
+        path: of the file.
+        start: its first bytes, up to `formats.HEAD`.
+
+    Returns:
+        What it is; None for a picture that can be read, also for a broken one.
+    """
+    from aiart_edge.formats import find_format, suffix_of  # noqa: PLC0415
+
+    form = find_format(path, start)
     suffix = suffix_of(path)
     if form is None:
         return LeftOut(suffix if re.fullmatch(r"\.[a-z0-9_]{1,8}", suffix) else "other")
@@ -188,7 +203,7 @@ def _read_standard_input() -> bytes:
     try:
         content = sys.stdin.buffer.read(LARGEST_PIPE + 1)
     except OSError as error:
-        raise PictureError(STANDARD_INPUT, f"cannot be read ({error.strerror})") from error
+        raise AccessError(STANDARD_INPUT, f"cannot be read ({error.strerror})") from error
     if len(content) > LARGEST_PIPE:
         raise PictureError(STANDARD_INPUT, _ENDLESS)
     return content
@@ -201,7 +216,7 @@ def _read_pipe(path: str) -> bytes:
             raise PictureError(path, "is no file, but a device or a socket")
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
-        raise PictureError(path, f"cannot be read ({error.strerror})") from error
+        raise AccessError(path, f"cannot be read ({error.strerror})") from error
     content = b""
     with open(handle, "rb", buffering=0) as pipe:  # noqa: PTH123
         poll = select.poll()
@@ -221,8 +236,6 @@ def _read_pipe(path: str) -> bytes:
 
 def _find_in_folder(top: str, recursive: bool) -> Iterator[Input]:
     """Walk down without recursion, which ends at a thousand folders in each other."""
-    from aiart_edge.formats import find_format  # noqa: PLC0415  not where no folder is named
-
     left = [*_list_folder(top)]
     while left:
         found = left.pop()
@@ -233,15 +246,29 @@ def _find_in_folder(top: str, recursive: bool) -> Iterator[Input]:
                 left += _list_folder(found.path)
             else:
                 yield Input(found.path, named=False, outcome=LeftOut("folder", "--recursive"))
-        elif os.path.isfile(found.path):  # noqa: PTH113  it never raises
-            yield Input(found.path, named=False)
-        elif os.path.isdir(found.path) or not find_format(found.path, b""):  # noqa: PTH112
-            kind = "link" if found.is_symlink() else "other"
-            yield Input(found.path, named=False, outcome=LeftOut(kind))
         else:
-            problem = "is no file, but a broken link, a pipe or a device"
-            error = PictureError(found.path, problem)
-            yield Input(found.path, named=False, outcome=error)
+            yield as_found(found.path)
+
+
+def as_found(path: str) -> Input:
+    """Look at what a folder holds, and is no folder, without opening it.
+
+    Args:
+        path: of it.
+
+    Returns:
+        The same, with its outcome where it is no plain file.
+    """
+    from aiart_edge.formats import find_format  # noqa: PLC0415  not where no folder is named
+
+    if os.path.isfile(path):  # noqa: PTH113  it never raises
+        return Input(path, named=False)
+    is_link = os.path.islink(path)  # noqa: PTH114
+    if os.path.isdir(path) or not find_format(path, b""):  # noqa: PTH112
+        return Input(path, named=False, outcome=LeftOut("link" if is_link else "other"))
+    error = AccessError if is_link else PictureError  # what it leads to may come back
+    problem = "is no file, but a broken link, a pipe or a device"
+    return Input(path, named=False, outcome=error(path, problem))
 
 
 def _list_folder(folder: str) -> Sequence[os.DirEntry[str] | Input]:
@@ -251,5 +278,5 @@ def _list_folder(folder: str) -> Sequence[os.DirEntry[str] | Input]:
             entries = [entry for entry in scan if not entry.name.startswith(".")]
     except OSError as error:
         problem = f"the folder cannot be opened ({error.strerror})"
-        return [Input(folder, named=False, outcome=PictureError(folder, problem))]
+        return [Input(folder, named=False, outcome=AccessError(folder, problem))]
     return sorted(entries, key=lambda entry: entry.name, reverse=True)

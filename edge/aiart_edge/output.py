@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -24,12 +25,12 @@ FOOTER = "A verdict is a signal, not proof."
 SCHEMA = 1  # of the records (record.schema.json); it rises where a reader of old ones would fail
 
 _FIELDS = (
-    *("path", "verdict", "p_ai", "label", "model", "reason", "origin", "left_out", "error"),
+    *("path", "verdict", "p_ai", "label", "model", "reason", "origin", "left_out", "error", "kind"),
     *("sha256", "model_version", "model_sha256"),
 )
 _SAID = ("origin_says", "origin_by", "origin_certainty")
 _COLUMNS = tuple(column for name in _FIELDS for column in (_SAID if name == "origin" else (name,)))
-_ORIGIN_COLUMNS = ("path", *_SAID, "left_out", "error")
+_ORIGIN_COLUMNS = ("path", *_SAID, "left_out", "error", "kind")
 _COLOURS = {"ai": "red", "human": "green", "unsure": "yellow"}
 _BAR = 10  # characters
 _LONGEST = 400  # characters of a text that stands in a file
@@ -71,13 +72,13 @@ class Record(NamedTuple):  # a data class would take half a percent of a cold st
 
     def as_json(self) -> str:
         """Return the same as one line of JSON, with the version of the schema."""
-        return json.dumps({"schema": SCHEMA, **self.as_dict()})
+        return json.dumps(as_document(self.as_dict()))
 
     def _outcome(self) -> dict[str, Any]:
         from aiart_edge.inputs import LeftOut  # noqa: PLC0415
 
         if isinstance(self.outcome, PictureError):
-            return {"error": self.outcome.problem}
+            return {"error": self.outcome.problem, "kind": self.outcome.kind}
         if isinstance(self.outcome, LeftOut):
             return {"left_out": self.outcome.kind}
         return {**asdict(self.outcome), "p_ai": round(self.outcome.p_ai, 4)}
@@ -108,12 +109,32 @@ class OriginRecord(NamedTuple):
         if origin := self.origin:
             return {"path": self.path, "origin": origin.as_dict(show_metadata=self.show_metadata)}
         if isinstance(self.outcome, PictureError):
-            return {"path": self.path, "error": self.outcome.problem}
+            problem, kind = self.outcome.problem, self.outcome.kind
+            return {"path": self.path, "error": problem, "kind": kind}
         return {"path": self.path, "left_out": getattr(self.outcome, "kind", "")}
 
     def as_json(self) -> str:
         """Return the same as one line of JSON, with the version of the schema."""
-        return json.dumps({"schema": SCHEMA, **self.as_dict()})
+        return json.dumps(as_document(self.as_dict()))
+
+
+def as_document(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Add to a record what stands in JSON alone.
+
+    Args:
+        record: as `Record.as_dict` gives it.
+
+    Returns:
+        The same, with the version of the schema, and the bytes of a path that is not UTF-8.
+    """
+    document: dict[str, Any] = {"schema": SCHEMA, "path": record["path"]}
+    try:
+        record["path"].encode()
+    except UnicodeEncodeError:
+        import base64  # noqa: PLC0415  seldom needed
+
+        document["path_bytes"] = base64.b64encode(os.fsencode(record["path"])).decode()
+    return {**document, **record}
 
 
 def as_text(records: Iterable[Record]) -> Iterator[str]:

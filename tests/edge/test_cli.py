@@ -175,6 +175,7 @@ def test_machines_read_a_record_of_each_picture_and_nothing_else(
         "path": str(tmp_path / "missing.jpg"),
         **network,
         "error": "cannot be read (No such file or directory)",
+        "kind": "access",
     }
     assert len(result.stderr.splitlines()) == 1
 
