@@ -57,6 +57,10 @@ class Classifier(AbstractContextManager["Classifier"]):
         open_network: gives a network, which takes raw pixels and gives two scores.
         description: the input rule and the decision rule that belong to it.
         sha256: of the network, in hex. Default: not known.
+
+    Attributes:
+        description: as given.
+        sha256: as given.
     """
 
     def __init__(
@@ -64,7 +68,7 @@ class Classifier(AbstractContextManager["Classifier"]):
     ) -> None:
         self._pool = Pool(open_network)
         self.description = description
-        self._sha256 = sha256
+        self.sha256 = sha256
 
     @property
     def identity(self) -> dict[str, str]:
@@ -72,7 +76,7 @@ class Classifier(AbstractContextManager["Classifier"]):
         return {
             "model": self.description.name,
             "model_version": self.description.origin.get("aiart", ""),
-            "model_sha256": self._sha256[:_DIGITS],
+            "model_sha256": self.sha256[:_DIGITS],
         }
 
     @classmethod
@@ -166,12 +170,13 @@ class Classifier(AbstractContextManager["Classifier"]):
         """
         return self._pool.scores(read_picture(source, self.description.input).pixels)
 
-    def classify(self, source: Source) -> Classification:
+    def classify(self, source: Source, *, reserve: Reserve | None = None) -> Classification:
         """Give the verdict on a picture.
 
         Args:
             source: a file; the bytes of one; a binary file object, read from its start; a Pillow
                 image; or an array, uint8 of shape [height, width, 3], RGB, or [height, width].
+            reserve: see `image.read_picture`. Default: nobody is told.
 
         Returns:
             The verdict and the calibrated p(ai).
@@ -180,7 +185,7 @@ class Classifier(AbstractContextManager["Classifier"]):
             PictureError: the picture cannot be read.
             ValueError: an array of another type or shape, or a closed classifier.
         """
-        return self._judge(read_picture(source, self.description.input))
+        return self._judge(read_picture(source, self.description.input, reserve))
 
     def _judge(self, picture: Picture) -> Classification:
         rule = self.description.decision

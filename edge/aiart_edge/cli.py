@@ -9,9 +9,11 @@ import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -35,6 +37,8 @@ _LARGEST_SIDE = 4096  # as in image, which would bring numpy
 _COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
 
 _LARGEST_LIST = 256 << 20  # bytes
+
+_MOST_SHARDS = 1_000_000  # as in batch.results, likewise
 
 _Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
@@ -355,7 +359,7 @@ def _outcomes(
     for found in inputs:
         outcome = found.outcome or next(outcomes)
         if isinstance(outcome, PictureError):  # who reads bytes does not know their name
-            outcome = PictureError(found.path, outcome.problem)
+            outcome = type(outcome)(found.path, outcome.problem)
         yield found, outcome
 
 
@@ -640,6 +644,122 @@ def _shown(records: Iterable[Record]) -> Iterator[Record]:
             remedy = f" ({record.outcome.remedy})" if record.outcome.remedy else ""
             click.echo(f"Left out: {printable(record.path)}{remedy}", err=True)
         yield record
+
+
+@main.command(epilog=_EXIT_CODES)
+@click.argument(
+    "sources",
+    metavar="SOURCE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(readable=False, allow_dash=True),
+)
+@click.option("--out", type=PATH, required=True, metavar="DIR", help="The folder of the results.")
+@click.option(
+    "--shards",
+    type=click.IntRange(1, _MOST_SHARDS),
+    metavar="N",
+    help="How many files of results to make.",
+)
+@click.option(
+    "--shard-size",
+    type=click.IntRange(1),
+    metavar="M",
+    help="How many pictures stand in each at most.  [default: 1000]",
+)
+@click.option(
+    "--format",
+    "results",
+    type=click.Choice(["jsonl"]),
+    default="jsonl",
+    show_default=True,
+    help="Of the results.",
+)
+@click.option("--jobs", type=click.IntRange(1), help="Processes.  [default: one for each core]")
+@click.option("--retry", type=click.Choice(["access"]), help="Try again what could not be reached.")
+@click.option("--report", is_flag=True, help="Print counts of all results, and the speed.")
+@click.option("--hash", "hashed", is_flag=True, help="Add the SHA-256 of each file.")
+@_NO_ORIGIN
+@_classifier_options
+def batch(
+    sources: tuple[str, ...],
+    out: Path,
+    shards: int | None,
+    shard_size: int | None,
+    results: str,
+    jobs: int | None,
+    retry: str | None,
+    report: bool,
+    hashed: bool,
+    no_origin: bool,
+    **options: Any,
+) -> None:
+    """Classify very many pictures into files; the same command goes on after any accident.
+
+    SOURCE is a folder, searched with all below it, or a list of files as classify's --from-file
+    takes it; - is one on standard input. The results are records as classify --jsonl writes them,
+    in DIR/results.
+
+    \b
+    Examples:
+      aiart-edge batch pictures/ --out results
+      find /mnt -name '*.jpg' -print0 | aiart-edge batch - --out results --report
+    """
+    from aiart_edge.batch import crew, listing, manifest, run
+    from aiart_edge.batch.results import Results
+    from aiart_edge.batch.shard import Rules
+    from aiart_edge.memory import share_of
+
+    if shards and shard_size:
+        raise click.UsageError("--shards and --shard-size exclude each other")
+    if not Results.is_begun(out):
+        listing.check_sources(sources)
+    began = time.monotonic()
+    with silenced(python_speaks=True), _load(**options) as classifier, Results(out) as folder:
+        saying = {name: options[name] for name in ("labels", "size", "logits")}
+        saying |= {"hash": hashed, "origin": not no_origin}
+        wanted = manifest.describe(sources, results, classifier, saying, options["runtime"])
+        if folder.manifest is None:
+            folder.begin(wanted, listing.find_names(sources), shards, shard_size)
+        else:
+            folder.resume(wanted, shards, shard_size)
+        due = run.find_due(folder, retry=bool(retry))
+        jobs = min(jobs or count_cores(), len(due))
+        rules = Rules(
+            partial(_load, **options),
+            share_of(jobs, out / ".memory").turn,
+            results,
+            hashed,
+            not no_origin,
+        )
+        done = 0
+        with _progress_of(len(due)) as advance:
+            for task, content in crew.do_shards(
+                classifier, run.make_tasks(folder, set(due)), rules, jobs
+            ):
+                if content:
+                    folder.write(task.number, content)
+                    done += len(task.names) - len(task.known)
+                advance(1)
+        summary = run.summarize(folder)
+    for sentence in summary.sentences():
+        click.echo(sentence, err=True)
+    if report:
+        seconds = time.monotonic() - began
+        speed = {"files": done, "seconds": seconds, "files_per_second": done / seconds}
+        _print_document({**summary.as_dict(), "this_run": speed}, as_json=False)
+    if summary.failed:
+        raise click.exceptions.Exit(SOME_INPUTS_FAILED if summary.verdicts else 1)
+
+
+@contextmanager
+def _progress_of(shards: int) -> Iterator[Callable[[int], None]]:
+    """Show how many shards are done, and the time that is left, on a terminal."""
+    if not shards or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with click.progressbar(length=shards, label="Shards", show_pos=True, file=sys.stderr) as bar:
+        yield bar.update
 
 
 def _print_document(document: Mapping[str, Any], as_json: bool) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 _SHARE = 2 / 3  # of what is free; the rest is for networks, and for others
@@ -54,6 +55,51 @@ class Budget:
             with self._freed:
                 self._taken -= taken
                 self._freed.notify_all()
+
+
+class Share:
+    """A process's part of the memory for what is being decoded, where several work side by side.
+
+    A picture that takes more than the part waits until no other process reads such a one. What is
+    refused does not depend on the moment here either, and who is killed frees what it held.
+
+    Args:
+        size: of the part, in bytes.
+        lock: a file that all of the processes can write.
+    """
+
+    def __init__(self, size: int, lock: Path) -> None:
+        self.size = size
+        self.lock = lock
+
+    @contextmanager
+    def turn(self) -> Iterator[Callable[[int], None]]:
+        """Hold memory until the end of a `with` statement; see `Budget.turn`."""
+        with ExitStack() as held:
+
+            def take(need: int) -> None:
+                if need > self.size:
+                    held.callback(_give_back)
+                    file = held.enter_context(self.lock.open("ab"))
+                    fcntl.flock(file, fcntl.LOCK_EX)
+
+            yield take
+
+
+def share_of(jobs: int, lock: Path) -> Share:
+    """Share the memory that is free between processes.
+
+    Args:
+        jobs: how many there are.
+        lock: see `Share`.
+
+    Returns:
+        The part of each: so that all parts and a picture beside them fit into two thirds.
+    """
+    from aiart_edge.image import LARGEST_MEMORY  # noqa: PLC0415  it brings numpy
+
+    size = int(_SHARE * available_memory())
+    return Share(max(size - LARGEST_MEMORY, size // 8) // max(1, jobs), lock)
 
 
 def _give_back() -> None:

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from aiart_edge import memory
-from aiart_edge.memory import Budget, available_memory
+from aiart_edge.memory import Budget, Share, available_memory
 
 # Four pictures of 12 megapixels, of which each takes 100 MB, where 150 MB are free.
 _FOUR_AT_ONCE = """
@@ -90,3 +90,23 @@ def test_what_a_control_group_has_left_is_what_there_is(
     (tmp_path / "memory.stat").write_text("anon 1000000\nfile 1500000\n")
     monkeypatch.setattr(memory, "_CGROUP", tmp_path)
     assert available_memory() == 2_000_000 < without
+
+
+def test_of_processes_that_share_one_reads_a_big_picture_at_a_time(tmp_path: Path) -> None:
+    ours, theirs = (Share(100, tmp_path / "lock") for _ in range(2))
+    order: list[str] = []
+
+    def read(need: int, name: str) -> None:
+        with theirs.turn() as take:
+            take(need)
+            order.append(name)
+
+    with ours.turn() as take:
+        take(101)
+        read(100, "small")
+        thread = threading.Thread(target=read, args=(101, "big"))
+        thread.start()
+        thread.join(0.05)
+        order.append("ours is read")
+    thread.join()
+    assert order == ["small", "ours is read", "big"]
