@@ -24,6 +24,7 @@ import aiart_edge.cli
 import aiart_train.cli
 from aiart_edge.files import write_atomically
 from aiart_edge.origin.markers import MARKERS
+from aiart_edge.origin.pixels import STEALTH, WATERMARKS
 from aiart_edge.program import run, silenced
 from benchmarks.report import put_into
 
@@ -83,6 +84,18 @@ def with_markers(document: str) -> str:
             f"| {marker.kind} | {marker.says} | {marker.certainty} | {needs} | {by} | "
             f"{marker.known_from} |"
         )
+    lines += [
+        f"| {watermark.kind} | ai | declared | pixels: {len(watermark.message)} bits by `dwtDct`, "
+        f"for which random ones pass with a chance of {watermark.chance:.0e} at most | "
+        f"{watermark.by} | {watermark.known_from} |"
+        for watermark in WATERMARKS
+    ]
+    lines.append(
+        f"| {STEALTH} | ai | likely | pixels: `stealth_pnginfo` or `stealth_pngcomp` in the lowest "
+        "bits of alpha, `stealth_rgbinfo` or `stealth_rgbcomp` in those of the colours, and behind "
+        "it a text that no row above knows | | NovelAI/novelai-image-metadata; the stealth-pnginfo "
+        "extension of A1111 |"
+    )
     return put_into(document, "\n".join(lines), "docs.generate")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiart_edge.decision import LABELS, Label, Verdict, calibrate, decide, find_doubt
 from aiart_edge.errors import PictureError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from aiart_edge.image import Reserve, Source
+    from aiart_edge.image import Look, Reserve, Source
     from aiart_edge.memory import Budget
 
 _DIGITS = 12  # of a SHA-256, that tell networks apart
@@ -37,12 +37,14 @@ class Classification:
         p_ai: the calibrated probability that the picture was made by AI, 0 to 1.
         label: the likelier of the two, `ai` or `human`, however unsure.
         reason: why the picture cannot be judged, where that makes it `unsure`. Default none.
+        seen: what `look` gave, where somebody looked; no part of the verdict. Default nothing.
     """
 
     verdict: Verdict
     p_ai: float
     label: Label
     reason: str | None = None
+    seen: Any = field(default=None, repr=False)
 
 
 class Classifier(AbstractContextManager["Classifier"]):
@@ -170,13 +172,17 @@ class Classifier(AbstractContextManager["Classifier"]):
         """
         return self._pool.scores(read_picture(source, self.description.input).pixels)
 
-    def classify(self, source: Source, *, reserve: Reserve | None = None) -> Classification:
+    def classify(
+        self, source: Source, *, reserve: Reserve | None = None, look: Look | None = None
+    ) -> Classification:
         """Give the verdict on a picture.
 
         Args:
             source: a file; the bytes of one; a binary file object, read from its start; a Pillow
                 image; or an array, uint8 of shape [height, width, 3], RGB, or [height, width].
             reserve: see `image.read_picture`. Default: nobody is told.
+            look: sees a file's picture before it is resized; see `image.read_picture`. Default:
+                nobody looks.
 
         Returns:
             The verdict and the calibrated p(ai).
@@ -185,17 +191,18 @@ class Classifier(AbstractContextManager["Classifier"]):
             PictureError: the picture cannot be read.
             ValueError: an array of another type or shape, or a closed classifier.
         """
-        return self._judge(read_picture(source, self.description.input, reserve))
+        return self._judge(read_picture(source, self.description.input, reserve, look))
 
     def _judge(self, picture: Picture) -> Classification:
         rule = self.description.decision
         p_ai = float(calibrate(self._pool.scores(picture.pixels), rule.temperature))
         doubt = find_doubt(picture)
         label = LABELS[0] if p_ai >= 0.5 else LABELS[1]  # noqa: PLR2004
-        return Classification("unsure" if doubt else decide(p_ai, rule), p_ai, label, doubt)
+        verdict = "unsure" if doubt else decide(p_ai, rule)
+        return Classification(verdict, p_ai, label, doubt, picture.seen)
 
     def classify_many(
-        self, sources: Iterable[Source], *, jobs: int | None = None
+        self, sources: Iterable[Source], *, jobs: int | None = None, look: Look | None = None
     ) -> Iterator[Classification | PictureError]:
         """Give the verdicts on many pictures, in their order, as they come.
 
@@ -205,13 +212,14 @@ class Classifier(AbstractContextManager["Classifier"]):
         Args:
             sources: pictures, as `classify` takes them; read as they are needed.
             jobs: how many pictures are worked on at once. Default: one for each core.
+            look: as `classify` takes it.
 
         Yields:
             For each picture its classification, or its error.
         """
         jobs = jobs or count_cores()
         if jobs == 1:
-            yield from map(self._attempt, sources)
+            yield from (self._attempt(source, look) for source in sources)
             return
         from concurrent.futures import Future, ThreadPoolExecutor  # noqa: PLC0415  not for one job
 
@@ -220,7 +228,7 @@ class Classifier(AbstractContextManager["Classifier"]):
         with ThreadPoolExecutor(jobs) as pool:
             try:
                 for source in sources:
-                    pending.append(pool.submit(self._attempt, source, turn))
+                    pending.append(pool.submit(self._attempt, source, look, turn))
                     if len(pending) > 2 * jobs:
                         yield pending.popleft().result()
                 while pending:
@@ -241,11 +249,12 @@ class Classifier(AbstractContextManager["Classifier"]):
     def _attempt(
         self,
         source: Source,
+        look: Look | None,
         turn: Callable[[], AbstractContextManager[Reserve | None]] = nullcontext,
     ) -> Classification | PictureError:
         try:
             with turn() as reserve:
-                picture = read_picture(source, self.description.input, reserve)
+                picture = read_picture(source, self.description.input, reserve, look)
             return self._judge(picture)
         except PictureError as error:
             # A new one: the traceback of this one holds what was decoded so far.

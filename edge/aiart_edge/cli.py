@@ -26,8 +26,10 @@ from aiart_edge.program import count_cores, run, silenced
 
 if TYPE_CHECKING:
     from aiart_edge.classifier import Classification, Classifier
+    from aiart_edge.image import Look
     from aiart_edge.inputs import Input, LeftOut
     from aiart_edge.origin import Origin
+    from aiart_edge.origin.pixels import Seen
     from aiart_edge.output import OriginRecord, Record
 
 _A_FEW = 3  # pictures that need no progress bar
@@ -318,7 +320,7 @@ def classify(
         with _progress(inputs) as passing:
             at_once = jobs if len(inputs) > 1 else 1
             looked = (examine(found, hashed=hashed, kept=asked) for found in passing)
-            for found, outcome in _outcomes(classifier, looked, at_once):
+            for found, outcome in _outcomes(classifier, looked, at_once, _looking(asked)):
                 tally.count(outcome)
                 record = Record(found.path, classifier.identity, outcome, found.sha256)
                 yield _with_origin(record, _source(found), show_metadata) if asked else record
@@ -329,13 +331,23 @@ def classify(
     tally.conclude()
 
 
+def _looking(asked: bool) -> Look | None:
+    """Give what looks for marks in pixels, where that is asked for."""
+    if not asked:
+        return None
+    from aiart_edge.origin import look_at_pixels
+
+    return look_at_pixels
+
+
 def _with_origin(record: Record, source: str | bytes | BinaryIO, show_metadata: bool) -> Record:
     """Add what a file that was classified says of itself."""
     from aiart_edge.origin import read
 
     if record.classification:
         with suppress(PictureError):  # it went meanwhile
-            return record._replace(origin=read(source), show_metadata=show_metadata)
+            origin = read(source, record.classification.seen)
+            return record._replace(origin=origin, show_metadata=show_metadata)
     return record
 
 
@@ -350,12 +362,12 @@ def _read_all(listed: BinaryIO) -> bytes:
 
 
 def _outcomes(
-    classifier: Classifier, inputs: Iterable[Input], jobs: int | None
+    classifier: Classifier, inputs: Iterable[Input], jobs: int | None, look: Look | None
 ) -> Iterator[tuple[Input, Classification | PictureError | LeftOut]]:
     """Classify what can be."""
     inputs, ahead = itertools.tee(inputs)
     sources = (_source(found) for found in ahead if not found.outcome)
-    outcomes = classifier.classify_many(sources, jobs=jobs)
+    outcomes = classifier.classify_many(sources, jobs=jobs, look=look)
     for found in inputs:
         outcome = found.outcome or next(outcomes)
         if isinstance(outcome, PictureError):  # who reads bytes does not know their name
@@ -418,6 +430,7 @@ def _load(
 @main.command(epilog=_EXIT_CODES)
 @_input_options
 @_METADATA
+@click.option("--pixels", is_flag=True, help="Decode lossless pictures, for marks in their pixels.")
 @click.option("--verify", is_flag=True, help="Verify the signatures of Content Credentials.")
 @click.option(
     "--trust-anchors",
@@ -430,6 +443,7 @@ def origin(
     recursive: bool,
     from_file: Any,
     show_metadata: bool,
+    pixels: bool,
     verify: bool,
     trust_anchors: Any,
     form: str = "text",
@@ -454,7 +468,7 @@ def origin(
 
     def reported() -> Iterator[OriginRecord]:
         with _progress(inputs) as passing:
-            for found, outcome in _origins(passing, verified):
+            for found, outcome in _origins(passing, pixels, verified):
                 tally.count(outcome)
                 yield OriginRecord(found.path, outcome, show_metadata)
 
@@ -478,7 +492,7 @@ def _verifier(trust_anchors: Any) -> Callable[[Origin, Any], Origin]:
 
 
 def _origins(
-    inputs: Iterable[Input], verified: Callable[[Origin, Any], Origin] | None
+    inputs: Iterable[Input], pixels: bool, verified: Callable[[Origin, Any], Origin] | None
 ) -> Iterator[tuple[Input, Origin | PictureError | LeftOut]]:
     """Read what files say of themselves, also those that the edge cannot decode."""
     from aiart_edge.inputs import LeftOut, examine
@@ -490,10 +504,25 @@ def _origins(
             yield found, unread
             continue
         try:
-            said = read(_source(found))
+            said = read(_source(found), _look(_source(found)) if pixels else None)
             yield found, verified(said, _source(found)) if verified else said
         except PictureError as error:
             yield found, error
+
+
+def _look(source: str | bytes | BinaryIO) -> Seen | None:
+    """Look for marks in the pixels of a picture that nothing else decodes."""
+    from aiart_edge.errors import NotAPicture
+    from aiart_edge.image import look_at
+    from aiart_edge.origin import look_at_pixels
+    from aiart_edge.origin.pixels import Seen
+
+    try:
+        seen: Seen | None = look_at(source, look_at_pixels)
+    except PictureError as error:
+        broken = not isinstance(error, NotAPicture)
+        return Seen(gaps=(f"a look at its pixels: {error.problem}",)) if broken else None
+    return seen
 
 
 @main.command()
@@ -627,7 +656,7 @@ def watch(
         lookout = Lookout(folder, ledger)
         for sentence in tell_start(lookout, ledger):
             click.echo(printable(sentence), err=True)
-        records = classify_arrivals(classifier, lookout, ended, every)
+        records = classify_arrivals(classifier, lookout, ended, every, _looking(not no_origin))
         if not no_origin:
             records = (_with_origin(record, record.path, show_metadata) for record in records)
         _print(FORMATS[form](records if form == "jsonl" else _shown(records)), form)

@@ -11,7 +11,8 @@ import io
 import re
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     Content = bytes | bytearray | memoryview
     Reserve = Callable[[int], None]
+    Look = Callable[[Image.Image], Any]
     Source = str | PathLike[str] | Content | BinaryIO | Image.Image | NDArray[np.uint8]
 
 # Their decoders start other programs or depend on the platform.
@@ -108,13 +110,20 @@ class Picture:
     Args:
         pixels: uint8 of shape [1, height, width, 3], RGB, 0 to 255.
         shortest_side: of the picture as it was before, in pixels.
+        seen: what `look` gave, where somebody looked. Default nothing.
     """
 
     pixels: NDArray[np.uint8]
     shortest_side: int
+    seen: Any = None
 
 
-def read_picture(source: Source, rule: InputRule, reserve: Reserve | None = None) -> Picture:
+def read_picture(
+    source: Source,
+    rule: InputRule,
+    reserve: Reserve | None = None,
+    look: Look | None = None,
+) -> Picture:
     """Read a picture as the network wants it.
 
     Args:
@@ -124,16 +133,19 @@ def read_picture(source: Source, rule: InputRule, reserve: Reserve | None = None
         rule: the network's.
         reserve: is told how many bytes of memory it will take, before it is decoded, and may wait
             until they are there (see `memory.Budget`). Default: nobody is told.
+        look: sees the picture as it stands in a file, with its transparency, before it is turned
+            upright and resized. It is within the limits, and decoded when its pixels are first
+            asked for. Default: nobody looks.
 
     Returns:
-        The pixels, and how small the picture was.
+        The pixels, how small the picture was, and what `look` gave.
 
     Raises:
         PictureError: it cannot be read.
         ValueError: an array of another type or shape.
     """
-    image, shortest_side = _decode(source, reduced_side(rule), reserve)
-    return Picture(resize(image, rule), shortest_side)
+    image, shortest_side, seen = _decode(source, reduced_side(rule), reserve, look)
+    return Picture(resize(image, rule), shortest_side, seen)
 
 
 def reduced_side(rule: InputRule) -> int:
@@ -196,24 +208,47 @@ def decode(source: Source, *, at_least: int = 0) -> Image.Image:
     return _decode(source, at_least)[0]
 
 
+def look_at(source: Source, look: Look) -> Any:
+    """Show a picture as it stands in its file; see `read_picture`.
+
+    Args:
+        source: a file, the bytes of one, or a binary file object.
+        look: sees it.
+
+    Returns:
+        What `look` gave.
+
+    Raises:
+        PictureError: it cannot be read.
+    """
+    with _reading(source), _stream(source) as stream:
+        return look(_open_within_limits(stream, 0)[0])
+
+
 def _decode(
-    source: Source, at_least: int, reserve: Reserve | None = None
-) -> tuple[Image.Image, int]:
-    """Decode a picture; give its shortest side before any reduction, too."""
+    source: Source, at_least: int, reserve: Reserve | None = None, look: Look | None = None
+) -> tuple[Image.Image, int, Any]:
+    """Decode a picture; give its shortest side before any reduction, too, and what was seen."""
     if isinstance(source, np.ndarray):
         source = _from_array(source)
+    with _reading(source):
+        if isinstance(source, Image.Image):
+            if reserve:
+                reserve(source.width * source.height * _BYTES_PER_PIXEL_OF_OTHERS)
+            return _to_rgb(_turn_upright(source)), min(source.size), None
+        with _stream(source) as stream:
+            image, shortest_side = _open_within_limits(stream, at_least, reserve)
+            seen = look(image) if look else None
+            image.load()
+            return _to_rgb(_turn_upright(image)), shortest_side, seen
+
+
+@contextmanager
+def _reading(source: Source) -> Iterator[None]:
+    """Name the picture that cannot be read."""
     try:
         with _WITHOUT_WARNINGS:  # a picture is read or refused, nothing between
-            if isinstance(source, Image.Image):
-                if reserve:
-                    reserve(source.width * source.height * _BYTES_PER_PIXEL_OF_OTHERS)
-                return _to_rgb(_turn_upright(source)), min(source.size)
-            if isinstance(source, str | PathLike):
-                with Path(source).open("rb") as file:
-                    return _decode_stream(file, at_least, reserve)
-            if isinstance(source, bytes | bytearray | memoryview):
-                source = io.BytesIO(source)
-            return _decode_stream(source, at_least, reserve)
+            yield
     except NotAPicture as error:
         raise NotAPicture(_name(source), error.problem) from error
     except UnidentifiedImageError as error:
@@ -225,6 +260,17 @@ def _decode(
         is_access = isinstance(error, MemoryError) or getattr(error, "errno", None) is not None
         kind = AccessError if is_access else PictureError
         raise kind(_name(source), f"cannot be read ({problem})") from error
+
+
+@contextmanager
+def _stream(source: Any) -> Iterator[BinaryIO]:
+    if isinstance(source, str | PathLike):
+        with Path(source).open("rb") as file:
+            yield file
+    elif isinstance(source, bytes | bytearray | memoryview):
+        yield io.BytesIO(source)
+    else:
+        yield source
 
 
 def _name(source: Source) -> Path | str:
@@ -245,9 +291,10 @@ def _from_array(array: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(array)
 
 
-def _decode_stream(
-    stream: BinaryIO, at_least: int, reserve: Reserve | None
+def _open_within_limits(
+    stream: BinaryIO, at_least: int, reserve: Reserve | None = None
 ) -> tuple[Image.Image, int]:
+    """Open a picture that may be decoded, and give its shortest side."""
     image = _open(stream)
     if image.format in _REFUSED_FORMATS:
         raise ValueError(
@@ -265,8 +312,7 @@ def _decode_stream(
         )
     if reserve:
         reserve(need)
-    image.load()
-    return _to_rgb(_turn_upright(image)), min(width, height)
+    return image, min(width, height)
 
 
 def _open(stream: BinaryIO) -> Image.Image:

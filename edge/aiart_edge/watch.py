@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiart_edge.classifier import Classification, Classifier
 from aiart_edge.errors import DataError
@@ -16,6 +17,9 @@ from aiart_edge.formats import find_format
 from aiart_edge.inputs import look_at
 from aiart_edge.ledger import Arrival, Ledger
 from aiart_edge.output import Record
+
+if TYPE_CHECKING:
+    from aiart_edge.image import Look
 
 STATE_FILE = ".aiart-edge-done"
 
@@ -184,7 +188,11 @@ class Lookout:
 
 
 def classify_arrivals(
-    classifier: Classifier, lookout: Lookout, ended: Callable[[float], bool], every: float
+    classifier: Classifier,
+    lookout: Lookout,
+    ended: Callable[[float], bool],
+    every: float,
+    look: Look | None = None,
 ) -> Iterator[Record]:
     """Classify pictures as they arrive, and remember it.
 
@@ -196,6 +204,7 @@ def classify_arrivals(
         lookout: finds them.
         ended: waits up to so many seconds, and says whether to end, after the picture at hand.
         every: seconds between two looks.
+        look: sees each picture, as `Classifier.classify` has it. Default: nobody looks.
 
     Yields:
         What is to be said of each.
@@ -209,7 +218,9 @@ def classify_arrivals(
             path = lookout.folder / arrival.name
             if not _is_at_rest(path, arrival):
                 continue
-            outcome = look_at(str(path)) or next(classifier.classify_many([path], jobs=1))
+            outcome = look_at(str(path)) or next(
+                classifier.classify_many([path], jobs=1, look=look)
+            )
             if not isinstance(outcome, Classification) and lookout.put_off(arrival):
                 continue
             yield Record(str(path), classifier.identity, outcome)

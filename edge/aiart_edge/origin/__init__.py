@@ -4,9 +4,10 @@
 
     print(origin.read("picture.jpg").says)
 
-Standard library alone: neither numpy nor Pillow nor a runtime is imported; and of the wing what a
-file needs, since most carry little, and a cold start counts. What a file says can be forged and
-removed, so none of it is proof, and a file that says nothing says nothing.
+Standard library alone: neither numpy nor Pillow nor a runtime is imported, but for a picture that
+somebody else has decoded (`look_at_pixels`); and of the wing what a file needs, since most carry
+little, and a cold start counts. What a file says can be forged and removed, so none of it is proof,
+and a file that says nothing says nothing.
 """
 
 from __future__ import annotations
@@ -16,19 +17,24 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from aiart_edge.errors import PictureError
 from aiart_edge.origin.bounds import Bounds, Source, Stopped
 from aiart_edge.origin.containers import Piece, walk
 from aiart_edge.origin.statement import Certainty, Field, Mark, Origin, Says
 
-__all__ = ["Certainty", "Mark", "Origin", "Says", "read"]
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from aiart_edge.origin.pixels import Seen
+
+__all__ = ["Certainty", "Mark", "Origin", "Says", "look_at_pixels", "read"]
 
 _MOST_STREAMED = 128 << 20  # bytes of what cannot be rewound, such as a pipe
 
 
-def read(source: str | os.PathLike[str] | bytes | BinaryIO) -> Origin:
+def read(source: str | os.PathLike[str] | bytes | BinaryIO, seen: Seen | None = None) -> Origin:
     """Read what a picture's file says of itself.
 
     At most 10,000 parts and 4 MB of metadata are read; `Origin.gaps` tells where that, or damage,
@@ -37,6 +43,7 @@ def read(source: str | os.PathLike[str] | bytes | BinaryIO) -> Origin:
     Args:
         source: a path, the file's bytes, or a binary file, read from its beginning and left where
             it was.
+        seen: what `look_at_pixels` found in its pixels. Default: they were not looked at.
 
     Returns:
         What was found: of any file, however broken.
@@ -47,14 +54,30 @@ def read(source: str | os.PathLike[str] | bytes | BinaryIO) -> Origin:
     name = source if isinstance(source, str | os.PathLike) else getattr(source, "name", "<bytes>")
     try:
         with _opened(source) as file:
-            return _read(file)
+            return _read(file, seen)
     except OSError as error:
         raise PictureError(
             str(name), f"cannot be read ({error.strerror or type(error).__name__})"
         ) from error
 
 
-def _read(file: BinaryIO) -> Origin:
+def look_at_pixels(image: Image.Image) -> Seen | None:
+    """Look for marks in the pixels of a lossless picture: a `look` for `image.read_picture`.
+
+    Args:
+        image: of Pillow's, as it stands in its file; it need not be decoded yet.
+
+    Returns:
+        What was found; None where the file is not lossless, and its pixels were not looked at.
+    """
+    if image.format == "JPEG":  # most pictures, which shall not wait for an import
+        return None
+    from aiart_edge.origin.pixels import look
+
+    return look(image)
+
+
+def _read(file: BinaryIO, seen: Seen | None) -> Origin:
     bounds = Bounds()
     source = Source(file, bounds)
     fields: list[Field] = []
@@ -72,7 +95,8 @@ def _read(file: BinaryIO) -> Origin:
         from aiart_edge.origin.markers import find_marks
 
         marks += find_marks(fields)
-    return Origin.of(marks, bounds.gaps, fields)
+    origin = Origin.of(marks, bounds.gaps, fields)
+    return origin.with_pixels(*seen) if seen else origin
 
 
 def _read_fields(piece: Piece, bounds: Bounds) -> Iterator[Field]:

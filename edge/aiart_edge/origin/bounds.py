@@ -79,11 +79,12 @@ class Bounds:
         """
         self.step(size // _HASH_STEP)
 
-    def inflate(self, packed: bytes) -> bytes:
+    def inflate(self, packed: bytes, wbits: int = zlib.MAX_WBITS) -> bytes:
         """Decompress a text, as far as a text may be long.
 
         Args:
             packed: a zlib stream.
+            wbits: its kind, as `zlib.decompressobj` has it. Default zlib's own.
 
         Returns:
             Its content, or the beginning of it.
@@ -92,7 +93,7 @@ class Bounds:
             Stopped: there are too many bytes in all.
         """
         try:
-            content = zlib.decompressobj().decompress(packed, LONGEST_TEXT + 1)
+            content = zlib.decompressobj(wbits).decompress(packed, LONGEST_TEXT + 1)
         except zlib.error:
             self.gaps.append("a compressed text is broken")
             return b""

@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple, get_args
 Says = Literal["ai", "partly-ai", "edited-with-ai", "camera", "person", "nothing"]
 Certainty = Literal["declared", "likely", "hint"]
 
-NOT_LOOKED_AT = "not looked at"
+LOOKED_AT, NOT_LOOKED_AT = "looked at", "not looked at"
+PIXELS = "pixels"  # how the place of a mark begins that stands in them
 
 _SAYS: tuple[Says, ...] = get_args(Says)
 _CERTAINTY: tuple[Certainty, ...] = get_args(Certainty)
@@ -72,12 +73,14 @@ class Origin(NamedTuple):
         gaps: why the file was not read to its end, where it was not. Default none.
         verified: what verifying the Content Credentials gave, where that was asked for.
         fields: the texts that were looked at. Private: prompts and names may stand there.
+        pixels: whether marks were looked for in them. Default not.
     """
 
     marks: tuple[Mark, ...] = ()
     gaps: tuple[str, ...] = ()
     verified: Mapping[str, Any] | None = None
     fields: tuple[Field, ...] = ()
+    pixels: str = NOT_LOOKED_AT
 
     def __repr__(self) -> str:
         """Leave out what is private."""
@@ -88,6 +91,13 @@ class Origin(NamedTuple):
         """Make one of what was found, in whatever order."""
         ordered = sorted(dict.fromkeys(marks), key=lambda mark: mark.strength)
         return cls(tuple(ordered), tuple(dict.fromkeys(gaps)), None, tuple(fields))
+
+    def with_pixels(
+        self, marks: Iterable[Mark], gaps: Iterable[str], fields: Iterable[Field]
+    ) -> Origin:
+        """Add what was found in the pixels."""
+        both = Origin.of((*self.marks, *marks), (*self.gaps, *gaps), (*self.fields, *fields))
+        return both._replace(verified=self.verified, pixels=LOOKED_AT)
 
     @property
     def strongest(self) -> Mark | None:
@@ -125,7 +135,7 @@ class Origin(NamedTuple):
             "verified": dict(self.verified) if self.verified is not None else None,
             "complete": self.complete,
             "marks": [_mark_as_dict(mark) for mark in self.marks],
-            "pixels": NOT_LOOKED_AT,
+            "pixels": self.pixels,
         }
         if self.gaps:
             record["reason"] = "; ".join(self.gaps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiart_edge.origin.statement import Certainty, Mark, Origin, Says
+from aiart_edge.origin.statement import PIXELS, Certainty, Mark, Origin, Says
 
 FOOTER = "What a file says can be forged or removed. It is no proof, and silence says nothing."
 
@@ -33,7 +33,10 @@ def sentence(origin: Origin) -> str:
     if first and first.says != "nothing":
         by = f" ({origin.by})" if origin.by else ""
         credentials = _credentials(origin) if first.kind == "c2pa" else ""
-        said = f"the file {_VERBS[first.certainty]}: {_STATEMENTS[first.says]}{by}{credentials}"
+        verb = _VERBS[first.certainty]
+        if first.where.startswith(PIXELS):
+            verb = f"{verb}, in its pixels"
+        said = f"the file {verb}: {_STATEMENTS[first.says]}{by}{credentials}"
         return said if origin.complete else f"{said}; it was not read to its end"
     if origin.gaps:
         return f"the file was not read to its end: {origin.gaps[0]}"
