@@ -149,12 +149,13 @@ def _look(classifier: Classifier, record: Record, rules: Rules) -> Record:
             file.seek(0)
             record = record._replace(sha256=hashlib.file_digest(file, "sha256").hexdigest())
         try:
-            record = record._replace(outcome=_classify(classifier, file, rules))
+            found = _classify(classifier, file, rules)
         except PictureError as error:
             return record._replace(outcome=type(error)(path, error.problem))
+        record = record._replace(outcome=found)
         if rules.origin:
             try:
-                record = record._replace(origin=origin.read(file))
+                record = record._replace(origin=origin.read(file, found.seen))
             except PictureError as error:  # it says why a file cannot be reached, nothing else
                 raise AccessError(path, error.problem) from error
     return record
@@ -162,4 +163,5 @@ def _look(classifier: Classifier, record: Record, rules: Rules) -> Record:
 
 def _classify(classifier: Classifier, file: Any, rules: Rules) -> Classification:
     with rules.turn() as reserve:
-        return classifier.classify(file, reserve=reserve)
+        look = origin.look_at_pixels if rules.origin else None
+        return classifier.classify(file, reserve=reserve, look=look)

@@ -251,6 +251,7 @@ def _mix(
 
     The first of each block is its neighbour, for it does not count.
     """
+    u: NDArray[np.float32]
     u = np.float32(-0.294216) * red + np.float32(-0.577608) * green + np.float32(0.871824) * blue
     u[::4, ::4] = u[::4, 1::4]
     return u
@@ -259,7 +260,8 @@ def _mix(
 def _largest(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Give the largest of each block."""
     rows: NDArray[np.float32] = values.reshape(-1, 4, values.shape[1]).max(axis=1)
-    return np.maximum.reduce([rows[:, start::4] for start in range(4)]).ravel()
+    largest: NDArray[np.float32] = np.stack([rows[:, n::4] for n in range(4)]).max(axis=0)
+    return largest.ravel()
 
 
 def _find_chance(bits: NDArray[np.bool_], watermark: Watermark) -> float:
