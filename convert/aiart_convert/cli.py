@@ -30,6 +30,7 @@ from aiart_train.progress import say
 
 if TYPE_CHECKING:
     from aiart_convert.conversion import Conversion, Remedy
+    from aiart_convert.head import Completeness
     from aiart_convert.source import Source
     from aiart_convert.verify import Bar
 
@@ -247,6 +248,8 @@ def _save(conversion: Conversion, source: Source, folder: Path, part: str, bar: 
     name = click.format_filename(path)
     if not conversion.is_accepted:
         say(f"{name}: rejected: {failure(conversion, part, bar)}")
+    if conversion.completeness and not conversion.completeness.holds:
+        say(f"{name}: {_incomplete(conversion.completeness)}")
     if conversion.spread is not None and conversion.spread > LARGEST_SPREAD:
         say(
             f"{name}: other training pictures give ranges that differ by "
@@ -386,6 +389,46 @@ def inspect(file: Path, as_json: bool) -> None:
 
     found = inspect_file(file)
     click.echo(json.dumps(asdict(found), indent=1) if as_json else inspection_tables(found))
+
+
+@main.command()
+@click.argument("file", type=PATH)
+def renew(file: Path) -> None:
+    """Let FILE, which an older aiart-convert wrote, say what tells where its evidence lies.
+
+    The network in it stays as it is, byte for byte, and so do its figures. What FILE then says is
+    tried on the golden pictures with every runtime that is installed.
+
+    \b
+    Example:
+      aiart-convert renew model-int8.tflite
+    """
+    _load_tensorflow()
+    from aiart_convert.head import renew_head
+    from aiart_edge.model_file import read_model_file, write_model_file
+
+    model = read_model_file(file)
+    try:
+        description, completeness = renew_head(model)
+    except ValueError as error:
+        raise ModelFileError(file, str(error)) from error
+    name = click.format_filename(file)
+    if not completeness.holds:
+        say(f"{name}: {_incomplete(completeness)}")
+        raise click.exceptions.Exit(GATE_REFUSED)
+    write_model_file(file, model.network, description)
+    click.echo(
+        f"{name}: its evidence misses the logit by {completeness.sum:.0e} at most, "
+        f"and its logit p(ai) by {completeness.p_ai:.4f}"
+    )
+
+
+def _incomplete(completeness: Completeness) -> str:
+    return (
+        f"its evidence misses the logit by {completeness.sum:.3f}, its logit p(ai) by "
+        f"{completeness.p_ai:.4f}, and asking for it moves p(ai) by {completeness.moved:.1g}: "
+        "its answers will be explained by occlusion"
+    )
 
 
 @main.command()

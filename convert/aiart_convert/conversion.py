@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from aiart_convert import INTEGER
 from aiart_convert.edge_process import Runtime, installed_runtimes, score_on_edge
 from aiart_convert.golden import golden_scores
+from aiart_convert.head import Completeness, find_head, measure_completeness
 from aiart_convert.metadata import describe
 from aiart_convert.operators import unsupported
 from aiart_convert.out_of_fold import OutOfFold
@@ -33,12 +34,13 @@ from aiart_convert.verify import Bar, Verdicts, Verification, verify, weigh_verd
 from aiart_edge.decision import LABELS, DecisionRule
 from aiart_edge.errors import RunFolderError
 from aiart_edge.image import InputRule
-from aiart_edge.model_file import ModelDescription
+from aiart_edge.model_file import Head, ModelDescription
 from aiart_edge.program import silenced
 from aiart_train.data.split import SplitRow, number_folds, rows_of
 from aiart_train.evaluation.calibration import apply_rule, cross_fit, fit_decision
 from aiart_train.evaluation.evaluate import predict, targets
 
+_EXPLAINED = 8  # pictures
 _TOLD = 3  # layers, of those that lose most
 _FLOAT16 = 2  # times int8's size, for which float16 loses nothing
 
@@ -70,6 +72,8 @@ class Conversion:
         calibration: the pictures that it was calibrated on, none where its precision needs none.
         spread: how far apart the ranges of two calibrations are, None where there were not two.
         remedy: where an int8 network was not accepted, else None.
+        completeness: of its evidence, None where its head is not linear in pooled maps; where it
+            does not hold, the file says nothing of the head.
     """
 
     network: bytes
@@ -80,6 +84,7 @@ class Conversion:
     calibration: tuple[SplitRow, ...]
     spread: float | None
     remedy: Remedy | None
+    completeness: Completeness | None
 
 
 def convert_source(
@@ -131,6 +136,8 @@ def convert_source(
         tell(f"running {precision} with {names}")
         fitted, verifications = gate.judge(network, runtimes)
         is_accepted = gate.is_passed(verifications)
+        head = find_head(network)
+        completeness = gate.measure(network, head, runtimes) if head else None
         least = min(verifications, key=lambda one: (one.agreement, one.accuracy))
         calibrates, remedy = precision in INTEGER, None
         if precision == "int8" and not is_accepted:
@@ -150,6 +157,7 @@ def convert_source(
                 },
                 golden_scores(network, rule),
                 form,
+                head if completeness and completeness.holds else None,
             ),
             verifications=verifications,
             is_accepted=is_accepted,
@@ -159,6 +167,7 @@ def convert_source(
             if calibrates and draws[1]
             else None,
             remedy=remedy,
+            completeness=completeness,
         )
 
 
@@ -278,6 +287,11 @@ class _Gate:
             return weigh_verdicts(rows, apply_rule(scores, decision), in_sample=is_own)
         decisions = cross_fit(scores, targets(rows), folds, differ=False)
         return weigh_verdicts(rows, decisions, in_sample=False)
+
+    def measure(self, network: bytes, head: Head, runtimes: Sequence[Runtime]) -> Completeness:
+        """Look on some of the pictures whether the evidence of places adds up to the answers."""
+        some = self._pictures[:: -(-len(self._pictures) // _EXPLAINED)]
+        return measure_completeness(network, head, some, self._rule, runtimes)
 
     def is_passed(self, verifications: Sequence[Verification]) -> bool:
         """Say whether a network reaches the bar with every runtime."""

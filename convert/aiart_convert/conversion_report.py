@@ -149,6 +149,7 @@ def conversion_document(conversion: Conversion, size: int, part: str, bar: Bar) 
         "origin": dict(conversion.description.origin),
         "calibration": {"pictures": len(conversion.calibration), "spread": conversion.spread},
         "remedy": asdict(conversion.remedy) if conversion.remedy else None,
+        "evidence": asdict(conversion.completeness) if conversion.completeness else None,
     }
 
 

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,11 @@ from PIL import Image
 
 from aiart_convert import INTEGER, TARGETS
 from aiart_edge.errors import AiartError, RuntimeUnavailable
-from aiart_edge.flatbuffer import check_network
+from aiart_edge.evidence import Explainer
+from aiart_edge.flatbuffer import add_outputs, check_network
 from aiart_edge.image import InputRule, decode, read_pixels
 from aiart_edge.installation import install_command
+from aiart_edge.model_file import Head
 from aiart_edge.runtime import Network
 
 Change = Callable[[Image.Image], bytes]
@@ -102,9 +105,8 @@ def score_on_edge(
         RuntimeUnavailable: the runtime died.
         ValueError: the edge or the runtime refuses the network.
     """
-    found: NDArray[np.float64] = score_versions_on_edge(network, pictures, rule, runtime, (None,))[
-        0
-    ]
+    found: NDArray[np.float64]
+    (found,) = score_versions_on_edge(network, pictures, rule, runtime, (None,))
     return found
 
 
@@ -130,42 +132,109 @@ def score_versions_on_edge(
     Raises:
         PictureError, RuntimeUnavailable, ValueError: as there.
     """
+    return _ask(runtime, _score, network, pictures, rule, runtime, changes)
+
+
+def explain_on_edge(
+    network: bytes,
+    head: Head,
+    pictures: Sequence[Path | NDArray[np.uint8]],
+    rule: InputRule,
+    runtime: Runtime,
+) -> NDArray[np.float64]:
+    """Explain a TFLite network's answers, beside what it answers without being asked why.
+
+    Args:
+        network: a TFLite flatbuffer.
+        head: what makes its logit.
+        pictures: files, or pixels.
+        rule: how the network wants its pictures.
+        runtime: to run it with.
+
+    Returns:
+        float64 of shape [n, 4]: p(ai), not calibrated, not asked and asked; the logit; and the sum
+        of all evidence.
+
+    Raises:
+        PictureError: a picture cannot be read.
+        RuntimeUnavailable: the runtime died.
+        ValueError: the edge or the runtime refuses the network.
+        ModelFileError: the head is not the network's.
+    """
+    return _ask(runtime, _explain, network, head, pictures, rule, runtime)
+
+
+def _ask(runtime: Runtime, job: Callable[..., list[Any]], *request: Any) -> NDArray[np.float64]:
+    """Have a job done in another process, which may die of it."""
     done = subprocess.run(
         [sys.executable, "-P", "-m", __name__],
-        input=pickle.dumps((network, pictures, rule, runtime, changes)),
+        input=pickle.dumps((job, request)),
         capture_output=True,  # delegates announce themselves, and Ctrl-C reaches it too
         check=False,
     )
     if done.returncode != 0:
         why = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
         raise RuntimeUnavailable(f"{runtime.name} died on the converted network ({why or 'crash'})")
-    answer: NDArray[np.float64] | Exception = pickle.loads(done.stdout)
+    answer: list[Any] | Exception = pickle.loads(done.stdout)
     if isinstance(answer, Exception):
         raise answer
+    return np.array(answer, dtype=np.float64)
+
+
+def _answer(request: bytes) -> list[Any] | Exception:
+    job, arguments = pickle.loads(request)
+    try:
+        answer: list[Any] = job(*arguments)
+    except (AiartError, ValueError) as error:
+        return error
     return answer
 
 
-def _answer(request: bytes) -> NDArray[np.float64] | Exception:
-    network, pictures, rule, runtime, changes = pickle.loads(request)
-    library = importlib.import_module(f"{runtime.module}.interpreter")
-    try:
-        check_network(network)  # what the edge refuses must not be written
-        interpreter = library.Interpreter(
-            model_content=network,
-            num_threads=1,
-            experimental_op_resolver_type=library.OpResolverType[runtime.kernels],
-        )
-        loaded = Network(interpreter)
-        scores = [
-            [
-                loaded.scores(read_pixels(change(decode(picture)) if change else picture, rule))
-                for picture in pictures
-            ]
-            for change in changes
+def _score(
+    network: bytes,
+    pictures: Sequence[Path],
+    rule: InputRule,
+    runtime: Runtime,
+    changes: Sequence[Change | None],
+) -> list[Any]:
+    loaded = _load(network, runtime)
+    return [
+        [
+            loaded.scores(read_pixels(change(decode(picture)) if change else picture, rule))
+            for picture in pictures
         ]
-    except (AiartError, ValueError) as error:
-        return error
-    return np.array(scores, dtype=np.float64).reshape(len(changes), len(pictures), -1)
+        for change in changes
+    ]
+
+
+def _explain(
+    network: bytes,
+    head: Head,
+    pictures: Sequence[Path | NDArray[np.uint8]],
+    rule: InputRule,
+    runtime: Runtime,
+) -> list[Any]:
+    plain = _load(network, runtime)
+    asked = Explainer(_load(network, runtime, head.outputs), Path("network"), head)
+    rows = []
+    for picture in pictures:
+        pixels = read_pixels(picture, rule)
+        found = asked.explain(pixels)
+        total = float(found.places.sum()) + found.intercept
+        rows.append([plain.scores(pixels)[0], found.scores[0], found.logit, total])
+    return rows
+
+
+def _load(network: bytes, runtime: Runtime, outputs: Sequence[int] = ()) -> Network:
+    library = importlib.import_module(f"{runtime.module}.interpreter")
+    content = add_outputs(network, outputs)
+    check_network(content)  # what the edge refuses must not be written
+    interpreter = library.Interpreter(
+        model_content=content,
+        num_threads=1,
+        experimental_op_resolver_type=library.OpResolverType[runtime.kernels],
+    )
+    return Network(interpreter, more=len(outputs))
 
 
 if __name__ == "__main__":

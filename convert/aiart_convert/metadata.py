@@ -12,7 +12,7 @@ from aiart_convert.source import Source
 from aiart_edge import __version__
 from aiart_edge.decision import DecisionRule
 from aiart_edge.image import InputRule
-from aiart_edge.model_file import ModelDescription
+from aiart_edge.model_file import Head, ModelDescription
 
 
 def describe(
@@ -23,6 +23,7 @@ def describe(
     figures: Mapping[str, Mapping[str, object]],
     golden: Mapping[str, Sequence[float]],
     form: Form,
+    head: Head | None,
 ) -> ModelDescription:
     """Say of a converted file what its users and the edge need to know.
 
@@ -35,6 +36,7 @@ def describe(
             left out.
         golden: what it answers to the golden pictures.
         form: how it was asked to be.
+        head: what tells where it finds its evidence, if anything does.
 
     Returns:
         The description.
@@ -61,4 +63,5 @@ def describe(
             "target": form.target,
         },
         golden=golden,
+        head=head,
     )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         RunFolderError,
         RuntimeUnavailable,
     )
+    from aiart_edge.evidence import Explanation
     from aiart_edge.image import InputRule
     from aiart_edge.model_file import ModelDescription, ModelFile
 
@@ -38,6 +39,7 @@ __all__ = [
     "Classifier",
     "DataError",
     "DecisionRule",
+    "Explanation",
     "InputRule",
     "MissingExtra",
     "ModelDescription",
@@ -55,6 +57,7 @@ _HOMES = {
     "Classification": "classifier",
     "Classifier": "classifier",
     "DecisionRule": "decision",
+    "Explanation": "evidence",
     "InputRule": "image",
     "ModelDescription": "model_file",
     "ModelFile": "model_file",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from aiart_edge.evidence import Explainer, Explanation
     from aiart_edge.image import Look, Reserve, Source
     from aiart_edge.memory import Budget
 
@@ -59,6 +60,8 @@ class Classifier(AbstractContextManager["Classifier"]):
         open_network: gives a network, which takes raw pixels and gives two scores.
         description: the input rule and the decision rule that belong to it.
         sha256: of the network, in hex. Default: not known.
+        open_explainer: gives the network that tells where it finds its evidence. Default: there is
+            none.
 
     Attributes:
         description: as given.
@@ -66,9 +69,14 @@ class Classifier(AbstractContextManager["Classifier"]):
     """
 
     def __init__(
-        self, open_network: Opener, description: ModelDescription, sha256: str = ""
+        self,
+        open_network: Opener,
+        description: ModelDescription,
+        sha256: str = "",
+        open_explainer: Callable[[], Explainer] | None = None,
     ) -> None:
         self._pool = Pool(open_network)
+        self._explainers = Pool(open_explainer, ready=0) if open_explainer else None
         self.description = description
         self.sha256 = sha256
 
@@ -193,9 +201,39 @@ class Classifier(AbstractContextManager["Classifier"]):
         """
         return self._judge(read_picture(source, self.description.input, reserve, look))
 
+    def explain(self, source: Source) -> Explanation:
+        """Give the verdict on a picture, and where in it the evidence lies.
+
+        A network whose head is linear in pooled maps says it exactly, in the same run; of any other
+        it is found out by covering a part of the picture at a time.
+
+        Args:
+            source: a picture, as `classify` takes it.
+
+        Returns:
+            The same classification as `classify` gives, and each place's share of the logit of AI.
+
+        Raises:
+            PictureError: the picture cannot be read.
+            ModelFileError: the file does not describe its network.
+            ValueError: as of `classify`.
+        """
+        from aiart_edge.evidence import Explanation, occlude  # noqa: PLC0415  seldom wanted
+
+        picture = read_picture(source, self.description.input)
+        if self._explainers:
+            found = self._explainers.lend(lambda explainer: explainer.explain(picture.pixels))
+        else:
+            found = occlude(self._pool.scores, picture.pixels)
+        classification = self._decide(picture, found.scores)
+        return Explanation(classification, found.places, found.intercept, found.logit, found.method)
+
     def _judge(self, picture: Picture) -> Classification:
+        return self._decide(picture, self._pool.scores(picture.pixels))
+
+    def _decide(self, picture: Picture, scores: NDArray[np.float32]) -> Classification:
         rule = self.description.decision
-        p_ai = float(calibrate(self._pool.scores(picture.pixels), rule.temperature))
+        p_ai = float(calibrate(scores, rule.temperature))
         doubt = find_doubt(picture)
         label = LABELS[0] if p_ai >= 0.5 else LABELS[1]  # noqa: PLR2004
         verdict = "unsure" if doubt else decide(p_ai, rule)
@@ -239,6 +277,8 @@ class Classifier(AbstractContextManager["Classifier"]):
     def close(self) -> None:
         """Free the network's memory."""
         self._pool.close()
+        if self._explainers:
+            self._explainers.close()
 
     @cached_property
     def _budget(self) -> Budget:

@@ -31,6 +31,7 @@ _IDENTIFIER = b"TFL3"
 _MODEL = "I@@@@@@@@@"
 _OPERATOR_CODE = "b-ii"
 _GRAPH = "@@@@@i"
+_GRAPHS, _OUTPUTS = 2, 2  # the places of these in a model and in a graph
 _TENSOR = "@bI@@B-@B@I"
 _QUANTIZATION = "@@@@B-i"
 _BUFFER = "@--"
@@ -116,6 +117,44 @@ def check_network(content: bytes) -> tuple[int, ...]:
         return _check_model(_Reader(content))
     except (struct.error, IndexError) as error:
         raise ValueError("the network is damaged: it leads out of its file") from error
+
+
+def add_outputs(content: bytes, tensors: Sequence[int]) -> bytes:
+    """Make a network give more tensors than it does; nothing else in it changes.
+
+    Args:
+        content: a TFLite flatbuffer, which may still have to be checked.
+        tensors: their numbers.
+
+    Returns:
+        Another, with these behind its outputs.
+
+    Raises:
+        ValueError: the network is damaged.
+    """
+    try:
+        graphs = _target(content, _place(content, _target(content, 0), _GRAPHS))
+        place = _place(content, _target(content, graphs + 4), _OUTPUTS)
+        (count,) = _UNSIGNED(content, old := _target(content, place))
+        numbers = *struct.unpack_from(f"<{count}i", content, old + 4), *tensors
+    except struct.error as error:
+        raise _damaged("it leads out of its file") from error
+    end = -(-len(content) // 4) * 4
+    vector = struct.pack(f"<I{len(numbers)}i", len(numbers), *numbers)
+    before, after = content[:place], content[place + 4 :].ljust(end - place - 4, b"\0")
+    return b"".join((before, struct.pack("<I", end - place), after, vector))
+
+
+def _place(content: bytes, table: int, field: int) -> int:
+    """Find where a field of a table lies."""
+    vtable = table - _INT(content, table)[0]
+    (place,) = struct.unpack_from("<H", content, vtable + 4 + 2 * field)
+    return table + int(place)
+
+
+def _target(content: bytes, place: int) -> int:
+    """Find where an offset leads to."""
+    return place + int(_UNSIGNED(content, place)[0])
 
 
 class _Reader:

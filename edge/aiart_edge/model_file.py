@@ -37,7 +37,35 @@ DESCRIPTION_FILE = "aiart.json"
 _LARGEST_FILE = 512 << 20  # bytes
 _LARGEST_DOCUMENT = 1 << 20
 _LONGEST_PROBLEM = 200  # letters
+_MOST_TENSORS = 1 << 20  # of a network, or features of its head
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same input gives the same file, whenever it is made
+
+
+@dataclass(frozen=True)
+class Head:
+    """Which tensors of a network make its logit, where that is linear in pooled maps of features.
+
+    Args:
+        features: the number of the tensor that the last dense layer reads.
+        weights: of that layer's weights, of shape [2, features].
+        bias: of its bias; None where it has none.
+        maps: of each map that is pooled into features, and the first feature that comes of it.
+            Features that come of no map have no place in a picture.
+        logits: what the layer gives, of shape [batch, 2], where it rounds what it reads, as one of
+            float features and int8 weights does. Default: it does not.
+    """
+
+    features: int
+    weights: int
+    bias: int | None
+    maps: tuple[tuple[int, int], ...]
+    logits: int | None = None
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """The numbers of the tensors that depend on the picture."""
+        rounded = () if self.logits is None else (self.logits,)
+        return (self.features, *(tensor for tensor, _ in self.maps), *rounded)
 
 
 @dataclass(frozen=True)
@@ -54,6 +82,8 @@ class ModelDescription:
             none.
         golden: what the network answers to the golden pictures (see `golden`): p(ai), not
             calibrated, by family of kernels. Default none.
+        head: what tells where in a picture the network finds its evidence (see `evidence`).
+            Default: nothing does.
     """
 
     name: str
@@ -63,6 +93,7 @@ class ModelDescription:
     metrics: Mapping[str, float] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
     golden: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    head: Head | None = None
 
 
 @dataclass(frozen=True)
@@ -201,7 +232,26 @@ def _describe(document: dict[str, Any]) -> ModelDescription:
         metrics={name: _number(value) for name, value in document["metrics"].items()},
         origin={name: _text(value) for name, value in document["origin"].items()},
         golden={name: [_number(score) for score in scores] for name, scores in golden.items()},
+        head=_describe_head(document.get("head")),
     )
+
+
+def _describe_head(head: Any) -> Head | None:
+    if head is None:
+        return None
+    return Head(
+        features=_index(head["features"]),
+        weights=_index(head["weights"]),
+        bias=None if head["bias"] is None else _index(head["bias"]),
+        maps=tuple((_index(tensor), _index(first)) for tensor, first in head["maps"]),
+        logits=None if head["logits"] is None else _index(head["logits"]),
+    )
+
+
+def _index(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MOST_TENSORS:
+        raise TypeError(f"Expected the number of a tensor. Received {value!r:.50}.")
+    return value
 
 
 def _text(value: Any) -> str:

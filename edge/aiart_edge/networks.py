@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -15,20 +15,25 @@ from aiart_edge.errors import ModelFileError
 from aiart_edge.files import EMBEDDED_MODEL
 from aiart_edge.image import InputRule
 from aiart_edge.model_file import ModelDescription, read_model_file, read_network_file
-from aiart_edge.runtime import Scorer, check_choice, load_network
+from aiart_edge.runtime import Network, Scorer, check_choice, load_network
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from aiart_edge.evidence import Explainer
 
 _ROUNDING = 0.02  # by which scores may miss a sum of 1: an int8 network has steps of 1/256
 
 # Opens one more copy of a network.
 Opener = Callable[[], Scorer]
 
+N = TypeVar("N", bound=Scorer)
+T = TypeVar("T")
+
 
 def find_own(
     path: Path, *, threads: int, runtime: str, band: tuple[float, float] | None
-) -> tuple[Opener, ModelDescription, str]:
+) -> tuple[Opener, ModelDescription, str, Callable[[], Explainer] | None]:
     """Read a model file.
 
     Args:
@@ -38,7 +43,8 @@ def find_own(
         band: likewise.
 
     Returns:
-        What opens its network, what the file says of it, and the network's SHA-256.
+        What opens its network, what the file says of it, the network's SHA-256, and what opens a
+        network that tells where it finds its evidence, if this one can.
 
     Raises:
         ModelFileError: the file is missing, broken, altered or not one of ours.
@@ -51,20 +57,32 @@ def find_own(
         rule = replace(description.decision, low=band[0], high=band[1])
         description = replace(description, decision=rule)
 
-    def open_network() -> Scorer:
+    def load(outputs: Sequence[int] = ()) -> Network:
         try:
             network = load_network(
                 model.network,
                 threads=threads,
                 runtime=runtime,
                 trusted=path == EMBEDDED_MODEL,  # whoever alters it can alter this line
+                outputs=outputs,
             )
             network.check_size(description.input)
         except ValueError as error:
             raise ModelFileError(path, f"the model cannot be run ({error})") from error
-        return Checked(network, path)
+        return network
 
-    return open_network, description, model.sha256
+    def open_explainer() -> Explainer:
+        from aiart_edge.evidence import Explainer  # noqa: PLC0415  who classifies needs it not
+
+        assert description.head  # noqa: S101  for mypy
+        return Explainer(load(description.head.outputs), path, description.head)
+
+    return (
+        lambda: Checked(load(), path),
+        description,
+        model.sha256,
+        open_explainer if description.head else None,
+    )
 
 
 def find_foreign(
@@ -176,18 +194,19 @@ class Checked:
         self._network.close()
 
 
-class Pool:
+class Pool(Generic[N]):
     """Copies of one network: each runs in one thread at a time, and there is one for every thread.
 
     A copy that fails is closed, and never used again.
 
     Args:
         open_network: opens a copy.
+        ready: how many copies are opened at once. Default 1.
     """
 
-    def __init__(self, open_network: Opener) -> None:
-        self._open: Opener | None = open_network
-        self._idle = [open_network()]
+    def __init__(self, open_network: Callable[[], N], ready: int = 1) -> None:
+        self._open: Callable[[], N] | None = open_network
+        self._idle = [open_network() for _ in range(ready)]
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network on one picture.
@@ -202,6 +221,21 @@ class Pool:
             ModelFileError: see `Checked.scores`.
             ValueError: the pool is closed.
         """
+        return self.lend(lambda network: network.scores(pixels))
+
+    def lend(self, work: Callable[[N], T]) -> T:
+        """Do something with a copy that nobody else is using.
+
+        Args:
+            work: is given it.
+
+        Returns:
+            What comes of it.
+
+        Raises:
+            ValueError: the pool is closed.
+            Exception: what `work` raises.
+        """
         if self._open is None:
             raise ValueError("The classifier is closed.")
         try:
@@ -209,12 +243,12 @@ class Pool:
         except IndexError:  # the others are at work in other threads
             network = self._open()
         try:
-            scores = network.scores(pixels)
+            answer = work(network)
         except BaseException:
             network.close()
             raise
         self._idle.append(network)
-        return scores
+        return answer
 
     def close(self) -> None:
         """Free the memory of all copies."""

@@ -46,6 +46,7 @@ class Interpreter(Protocol):
     def set_tensor(self, tensor_index: int, value: NDArray[Any]) -> None: ...  # noqa: D102
     def invoke(self) -> None: ...  # noqa: D102
     def get_tensor(self, tensor_index: int) -> NDArray[Any]: ...  # noqa: D102
+    def get_tensor_details(self) -> list[dict[str, Any]]: ...  # noqa: D102
 
 
 class Network:
@@ -57,12 +58,15 @@ class Network:
     Args:
         interpreter: a runtime's, with the network in it.
         size: height and width that a network which takes any is set to. Default none.
+        more: how many outputs were added to it, for `read`. Default 0.
 
     Raises:
         ValueError: the network does not keep the tensor contract.
     """
 
-    def __init__(self, interpreter: Interpreter, size: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, interpreter: Interpreter, size: tuple[int, int] | None = None, more: int = 0
+    ) -> None:
         if size:
             taken = _only("input", interpreter.get_input_details(), (None, None, None, 3))
             if -1 in taken["shape_signature"][1:3]:
@@ -70,8 +74,9 @@ class Network:
         interpreter.allocate_tensors()
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         self._interpreter = interpreter
+        self._details: dict[int, dict[str, Any]] = {}  # of its tensors, when one is read
         self._input = _only("input", inputs, (None, None, None, 3))
-        self._output = _only("output", outputs, (None, len(LABELS)))
+        self._output = _only("output", outputs[: len(outputs) - more], (None, len(LABELS)))
 
     def check_size(self, rule: InputRule) -> None:
         """Look that the network takes pictures as its file says.
@@ -115,6 +120,34 @@ class Network:
         scores: NDArray[np.float32] = output[0]
         return scores
 
+    def read(self, tensor: int) -> NDArray[np.float32]:
+        """Read a tensor: a constant, or an output as the last run left it.
+
+        Args:
+            tensor: its number.
+
+        Returns:
+            What its values stand for, float32 of its shape.
+
+        Raises:
+            ValueError: there is none, or it holds nothing.
+        """
+        if not self._details:
+            found = self._interpreter.get_tensor_details()
+            self._details = {one["index"]: one["quantization_parameters"] for one in found}
+        if tensor not in self._details:
+            raise ValueError(f"the network has no tensor {tensor}")
+        values, quantized = self._interpreter.get_tensor(tensor), self._details[tensor]
+        scales, zero_points = quantized["scales"], quantized["zero_points"]
+        if not len(scales):
+            return values.astype(np.float32, copy=False)
+        if len(scales) > 1:  # one for each channel
+            shape = [1] * values.ndim
+            shape[quantized["quantized_dimension"]] = -1
+            scales, zero_points = scales.reshape(shape), zero_points.reshape(shape)
+        real: NDArray[np.float32] = (values.astype(np.float32) - zero_points) * scales
+        return real.astype(np.float32, copy=False)
+
     def close(self) -> None:
         """Free the memory."""
         del self._interpreter
@@ -127,6 +160,7 @@ def load_network(
     runtime: str = "auto",
     size: tuple[int, int] | None = None,
     trusted: bool = False,
+    outputs: Sequence[int] = (),
 ) -> Network:
     """Load a network into a runtime.
 
@@ -136,6 +170,8 @@ def load_network(
         runtime: one of `RUNTIMES`, or `auto` for the first that is installed. Default `auto`.
         size: height and width that a network which takes any is set to. Default none.
         trusted: whether it came with the code that runs it: it is not checked. Default false.
+        outputs: the numbers of tensors that it shall give beside its scores, for `Network.read`.
+            Default none.
 
     Returns:
         The network, ready to run.
@@ -145,13 +181,18 @@ def load_network(
         ValueError: the network is damaged, or does not keep the tensor contract.
     """
     interpreter = import_interpreter(find_runtime(runtime))
+    if outputs:
+        from aiart_edge.flatbuffer import add_outputs  # noqa: PLC0415  to explain, not to classify
+
+        content = add_outputs(content, outputs)
     if not trusted:
         from aiart_edge.flatbuffer import check_network  # noqa: PLC0415  most starts need it not
 
         check_network(content)
     try:
         with _LOADING, silenced(python_speaks=True):  # the runtime reports its delegate
-            return Network(interpreter(model_content=content, num_threads=threads), size)
+            loaded = interpreter(model_content=content, num_threads=threads)
+            return Network(loaded, size, len(outputs))
     except RuntimeError as error:
         raise ValueError(_one_line(error)) from error
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aiart_edge import DecisionRule, InputRule, ModelDescription, ModelFileError, OutputError
-from aiart_edge.model_file import read_model_file, write_model_file
+from aiart_edge.model_file import Head, read_model_file, write_model_file
 
 NETWORK = np.random.default_rng(0).bytes(5000)
 DESCRIPTION = ModelDescription(
@@ -26,6 +26,7 @@ DESCRIPTION = ModelDescription(
     decision=DecisionRule(1.5, 0.2, 0.7),
     metrics={"accuracy": 0.75},
     origin={"keras_sha256": "0" * 64},
+    head=Head(features=5, weights=2, bias=None, maps=((3, 0), (4, 16))),
 )
 
 
@@ -132,6 +133,11 @@ def test_a_file_of_a_newer_format_says_to_upgrade(model_file: Path) -> None:
         {"origin": ["here"]},
         {"golden": {"xnnpack": [0.5, "half"]}},
         {"golden": {"xnnpack": 0.5}},
+        {"head": "pooled"},
+        {"head": {"features": 1}},
+        {"head": {"features": -1, "weights": 2, "bias": 3, "logits": None, "maps": [[4, 0]]}},
+        {"head": {"features": 1, "weights": 2, "bias": 3, "logits": None, "maps": [[4, True]]}},
+        {"head": {"features": 1, "weights": 2, "bias": 3, "logits": None, "maps": [4]}},
     ],
 )
 def test_a_description_that_makes_no_sense_is_refused(
@@ -151,7 +157,7 @@ def test_a_description_that_makes_no_sense_is_refused(
 )
 @given(
     st.sampled_from(["format", "labels", "name", "precision", "input", "decision", "metrics"])
-    | st.sampled_from(["origin", "golden", "network"]),
+    | st.sampled_from(["origin", "golden", "network", "head"]),
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=9),
         lambda below: st.lists(below) | st.dictionaries(st.text(max_size=9), below),
