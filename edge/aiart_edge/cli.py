@@ -699,7 +699,7 @@ def _shown(records: Iterable[Record]) -> Iterator[Record]:
 @click.option(
     "--format",
     "results",
-    type=click.Choice(["jsonl"]),
+    type=click.Choice(["jsonl", "parquet"]),
     default="jsonl",
     show_default=True,
     help="Of the results.",
@@ -741,6 +741,8 @@ def batch(
 
     if shards and shard_size:
         raise click.UsageError("--shards and --shard-size exclude each other")
+    if results == "parquet":
+        require_extra("parquet", "pyarrow")
     if not Results.is_begun(out):
         listing.check_sources(sources)
     began = time.monotonic()

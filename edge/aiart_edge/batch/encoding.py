@@ -3,23 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-Record = Mapping[str, Any]
-
-
-def _to_lines(records: Sequence[Record]) -> bytes:
-    return "".join(json.dumps(record) + "\n" for record in records).encode()
-
-
-def _from_lines(content: bytes) -> list[Record]:
-    return [json.loads(line) for line in content.splitlines()]
-
-
-_FORMATS: dict[str, tuple[Callable[[Sequence[Record]], bytes], Callable[[bytes], list[Record]]]] = {
-    "jsonl": (_to_lines, _from_lines),
-}
+from aiart_edge.batch.parquet import Record, from_parquet, to_parquet
 
 
 def encode(records: Sequence[Record], results: str) -> bytes:
@@ -27,12 +13,14 @@ def encode(records: Sequence[Record], results: str) -> bytes:
 
     Args:
         records: as `output.as_document` gives them.
-        results: the format, `jsonl`.
+        results: the format, `jsonl` or `parquet`.
 
     Returns:
         The same bytes for the same records.
     """
-    return _FORMATS[results][0](records)
+    if results == "parquet":
+        return to_parquet(records)
+    return "".join(json.dumps(record) + "\n" for record in records).encode()
 
 
 def decode(content: bytes, results: str) -> list[Record]:
@@ -48,4 +36,6 @@ def decode(content: bytes, results: str) -> list[Record]:
     Raises:
         ValueError: it is something else.
     """
-    return _FORMATS[results][1](content)
+    if results == "parquet":
+        return from_parquet(content)
+    return [json.loads(line) for line in content.splitlines()]

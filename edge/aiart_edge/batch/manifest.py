@@ -18,6 +18,7 @@ _FORMAT = 1
 
 _CODECS = ("avif", "jpg", "jpg_2000", "libjpeg_turbo", "libtiff", "webp", "zlib")
 _EXTRAS = ("pillow-heif",)  # that change what is read
+_WRITERS = {"jsonl": (), "parquet": ("pyarrow",)}  # that change how results are written
 
 
 @dataclass(frozen=True)
@@ -127,15 +128,16 @@ def describe(
         results=results,
         model={**classifier.identity, "sha256": classifier.sha256, "decision": decision},
         options=options,
-        versions=find_versions(runtime),
+        versions=find_versions(runtime, results),
     )
 
 
-def find_versions(runtime: str) -> dict[str, str]:
-    """Find the versions of all that reads a picture and runs the network.
+def find_versions(runtime: str, results: str) -> dict[str, str]:
+    """Find the versions of all that reads a picture, runs the network and writes results.
 
     Args:
         runtime: see `runtime.find_runtime`.
+        results: the format of the files of results.
 
     Returns:
         They, by name; and the family of kernels, which is promised to give the same bits, and the
@@ -148,7 +150,7 @@ def find_versions(runtime: str) -> dict[str, str]:
     name = find_runtime(runtime)
     codecs = sorted({*_CODECS} & {*features.get_supported()})
     found = {codec: str(features.version(codec)) for codec in codecs}
-    for package in ("numpy", "pillow", WHEELS[name], *_EXTRAS):
+    for package in ("numpy", "pillow", WHEELS[name], *_EXTRAS, *_WRITERS[results]):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from aiart_edge.batch.encoding import Record, decode
+from aiart_edge.batch.encoding import decode
 from aiart_edge.batch.manifest import Manifest
+from aiart_edge.batch.parquet import Record
 from aiart_edge.errors import DataError, OutputError
 from aiart_edge.files import make_folder, write_atomically
 

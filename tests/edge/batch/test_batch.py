@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from click.testing import Result
 from jsonschema import Draft202012Validator
@@ -242,6 +243,27 @@ def test_a_terminal_is_told_how_far_it_is(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "Shards" in said
     assert "1/2" in said
+
+
+def test_parquet_has_the_same_records_and_the_bytes_of_every_path(
+    aiart_edge: Command, folder: Path, tmp_path: Path
+) -> None:
+    lines, tables = tmp_path / "lines", tmp_path / "tables"
+    command = ("batch", folder, "--hash", "--shards", "2", "--out")
+    assert aiart_edge(*command, lines).exit_code == 3
+    assert aiart_edge(*command, tables, "--format", "parquet").exit_code == 3
+    assert [*results_of(tables)] == ["000000.parquet", "000001.parquet"]
+    with Results(tables) as results:
+        records = [record for shard in results.shards for record in results.read(shard) or []]
+    assert records == records_of(lines)
+    before = results_of(tables)
+    again = aiart_edge(*command, tables, "--format", "parquet", "--retry", "access")
+    assert again.exit_code == 3
+    assert results_of(tables) == before
+    columns = pyarrow.parquet.read_table(tables / "results").to_pydict()
+    assert b"\0".join(columns["path_bytes"]) + b"\0" == (tables / "list").read_bytes()
+    odd = next(path for path in columns["path"] if "\\" in path)
+    assert odd.endswith(r"\xff\xfe.jpg")
 
 
 @pytest.fixture
