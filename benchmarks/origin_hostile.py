@@ -96,6 +96,11 @@ def draw_bombs() -> Iterator[tuple[str, Callable[[], bytes]]]:
     yield "65,535 tags", lambda: _tiff(65_535)
     yield "a thousand tags of 250 kB", lambda: _tiff(1_000, b"\x01\x0e\0\2" + bytes([0, 3, 255, 0]))
     yield "a million boxes", lambda: files.draw("AVIF") + b"\0\0\0\x08free" * 10**6
+    yield "a million boxes of JPEG XL", lambda: files.jpeg_xl(files.box(b"free", b"") * 10**6)
+    yield (
+        "a thousand boxes of JPEG XL with 250 kB",
+        lambda: files.jpeg_xl(files.box(b"Exif", bytes(250_000)) * 1000),
+    )
     yield "items without end", _items
     yield "boxes within boxes", lambda: _store(_nested(100_000))
     yield "a million boxes of credentials", lambda: _store(b"\0\0\0\x08free" * 490_000)
@@ -128,6 +133,8 @@ def draw_originals() -> dict[str, bytes]:
     for kind in ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF"):
         signed = sign(drawn[kind], f"image/{kind.lower()}", created)
         drawn[f"{kind}, signed"] = signed
+    drawn["JPEG XL, signed"] = sign(files.jpeg_xl(files.box(b"xml ", packet)), "image/jxl", created)
+    drawn["BigTIFF"] = files.draw("TIFF", big_tiff=True, tiffinfo={0x02BC: packet})
     parent = [("parentOf", drawn["JPEG, signed"])]
     edited = [action("c2pa.opened"), action("c2pa.edited")]
     drawn["JPEG, edited"] = sign(files.draw("JPEG"), "image/jpeg", edited, ingredients=parent)

@@ -1,8 +1,9 @@
 """Content Credentials (C2PA 2.2): what the active manifest says, and whether it is of this file.
 
 Nothing here looks at a signature: a manifest is read as what stands there. That it belongs to
-these bytes is checked where that takes no more than a hash (`c2pa.hash.data`); who does not hold
-the signer's key can still write whatever he likes. `verification` tells these apart.
+these bytes is checked where that takes no more than a hash (`c2pa.hash.data`, and `c2pa.hash.bmff`
+of whole boxes); who does not hold the signer's key can still write whatever he likes.
+`verification` tells these apart.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from aiart_edge.origin.statement import Certainty, Mark, Says
 _KIND = "c2pa"
 _HASHES = ("sha256", "sha384", "sha512")
 _DEEPEST = 8  # manifests that hand a statement on
-_BLOCK = 1 << 18
+_BLOCK = 1 << 17  # bytes that are hashed at once, which stay in the processor's cache
 _MOST_OUTSIDE = 16  # bytes that a hash may leave out beside the manifest: a tag's length in TIFF
+_MOST_OUTSIDE_BOXES = 1_000  # and in AVIF and HEIF, in boxes that hold no picture
+_BOXES_LEFT_OUT = {"/ftyp": b"ftyp", "/mfra": b"mfra", "/free": b"free", "/skip": b"skip"}
 # Actions of C2PA 2.2, table 8, that change the file and leave the picture as it is.
 _HARMLESS = {
     "c2pa.opened",
@@ -43,6 +46,7 @@ _HARMLESS = {
     "c2pa.redacted",
     "c2pa.unknown.metadata",
 }
+_BMFF = ("c2pa.hash.bmff.v2", "c2pa.hash.bmff.v3")  # the first leaves places out, and is ignored
 _BY_MODEL: tuple[Says, ...] = ("ai", "partly-ai", "edited-with-ai")
 
 
@@ -155,11 +159,12 @@ class _Manifest:
             return None
         return wanted if hashlib.new(name, box.content).digest() == wanted else None
 
-    def assertions_of(self, *kinds: str) -> Iterator[dict[str, Any]]:
-        """Give the assertions of a kind, all its versions and instances: `KIND.v2__1`."""
+    def assertions_of(self, *names: str) -> Iterator[dict[str, Any]]:
+        """Give the assertions of a kind, all its versions and instances, or with one label."""
+        kinds = set(names)
         for label, holds in self.listed.items():
             plain = re.sub(r"(\.v\d+)?(__\d+)?$", "", label)
-            if plain in kinds and holds is not None:
+            if not kinds.isdisjoint((plain, label)) and holds is not None:
                 content = self._boxes[label].decoded(self._bounds)
                 if isinstance(content, dict):
                     yield content
@@ -246,36 +251,40 @@ def _is_bound(
 
     A manifest that only updates another has no binding of its own: its parent's counts.
     """
+    updated = False
     for _ in range(_DEEPEST):
         if any(label.startswith("c2pa.hash.") for label in manifest.listed):
             break
+        updated = True
         parents = [label for relation, label in manifest.ingredients if relation == "parentOf"]
         if not parents or parents[0] not in store:
             return None
         manifest = store[parents[0]]
-    if manifest.listed.get("c2pa.hash.data", b"") is None:
+    if any(manifest.listed.get(label, b"") is None for label in ("c2pa.hash.data", *_BMFF)):
         return False  # the binding itself was changed after it was signed
     for binding in manifest.assertions_of("c2pa.hash.data"):
-        return _matches(source, {"alg": manifest.algorithm, **binding}, span)
+        return _matches(source, {"alg": manifest.algorithm, **binding}, span, updated)
+    for binding in manifest.assertions_of(*_BMFF):
+        return _boxes_match(source, {"alg": manifest.algorithm, **binding}, span)
     return None
 
 
-def _matches(source: Source, binding: dict[str, Any], span: tuple[int, int]) -> bool | None:
+def _matches(
+    source: Source, binding: dict[str, Any], span: tuple[int, int], updated: bool
+) -> bool | None:
     name, wanted = binding["alg"], binding.get("hash")
     holes = [_hole(hole) for hole in _listed(binding.get("exclusions"))]
+    if updated:  # the manifest that was left out has grown where it stood
+        holes = [span if start == span[0] else (start, end) for start, end in holes]
     if name not in _HASHES or not isinstance(wanted, bytes) or not holes:
         return None
     if any(not 0 <= start <= end <= source.size for start, end in holes):
         return False
     outside = sum(end - start for start, end in holes if start < span[0] or end > span[1])
-    if source.size > MOST_HASHED:
-        if outside > _MOST_OUTSIDE:
-            return False
-        source.bounds.gaps.append(
-            f"with more than {MOST_HASHED // 1_000_000} MB its Content Credentials are not checked"
-        )
+    if source.size > MOST_HASHED and outside > _MOST_OUTSIDE:
+        return False
+    if not _may_hash(source):
         return None
-    source.bounds.hashed(source.size)
     digest, at = hashlib.new(name), 0
     for start, end in sorted(holes):
         _update(digest, source, at, start)
@@ -284,6 +293,59 @@ def _matches(source: Source, binding: dict[str, Any], span: tuple[int, int]) -> 
     if digest.digest() != wanted:
         return False
     return True if outside <= _MOST_OUTSIDE else None  # it leaves out more, and so may fit anything
+
+
+def _boxes_match(source: Source, binding: dict[str, Any], span: tuple[int, int]) -> bool | None:
+    """Check the hash of an AVIF or HEIF file, where it is one of whole boxes.
+
+    Each box at the top that is not left out is hashed behind its place in the file, 8 bytes
+    (C2PA 2.2, 18.6). What leaves out parts of boxes, or has a tree of hashes, is not checked.
+    """
+    from aiart_edge.origin.containers.bmff import C2PA, walk_boxes  # noqa: PLC0415
+
+    name, wanted = binding["alg"], binding.get("hash")
+    left_out = {_box_left_out(one, C2PA) for one in _listed(binding.get("exclusions"))}
+    if name not in _HASHES or not isinstance(wanted, bytes) or not left_out or b"" in left_out:
+        return None
+    if binding.get("merkle") is not None or not _may_hash(source):
+        return None
+    digest, at, outside = hashlib.new(name), 0, 0
+    for box in walk_boxes(source, 0, source.size):
+        at = box.end
+        named = source.bytes_at(box.body, min(16, box.end - box.body))
+        if box.kind in left_out and (box.kind != b"uuid" or named == C2PA):
+            outside += 0 if (box.start, box.end) == span else box.end - box.start
+        else:
+            digest.update(box.start.to_bytes(8))
+            _update(digest, source, box.start, box.end)
+    _update(digest, source, at, source.size)
+    if digest.digest() != wanted:
+        return False
+    return True if outside <= _MOST_OUTSIDE_BOXES else None
+
+
+def _box_left_out(exclusion: Any, c2pa: bytes) -> bytes:
+    """Give the kind of box that a hash leaves out; empty where it leaves out anything else."""
+    if not isinstance(exclusion, dict):
+        return b""
+    path, others = exclusion.get("xpath"), dict(exclusion)
+    data = others.pop("data", None)
+    if any(others[key] is not None for key in others if key != "xpath"):
+        return b""
+    if path == "/uuid" and data == [{"offset": 8, "value": c2pa}]:
+        return b"uuid"
+    return _BOXES_LEFT_OUT.get(path, b"") if isinstance(path, str) and data is None else b""
+
+
+def _may_hash(source: Source) -> bool:
+    """Count the bytes of a file that is to be hashed, unless it is too big."""
+    if source.size > MOST_HASHED:
+        source.bounds.gaps.append(
+            f"with more than {MOST_HASHED // 1_000_000} MB its Content Credentials are not checked"
+        )
+        return False
+    source.bounds.hashed(source.size)
+    return True
 
 
 def _hole(exclusion: Any) -> tuple[int, int]:

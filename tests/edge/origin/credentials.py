@@ -90,6 +90,7 @@ def sign(
     generator: str = "ChatGPT",
     ingredients: Sequence[tuple[str, bytes]] = (),
     assertions: Sequence[dict[str, Any]] = (),
+    update: bool = False,
 ) -> bytes:
     """Sign a picture.
 
@@ -100,6 +101,7 @@ def sign(
         generator: of the claim.
         ingredients: a relationship and a file each, of the same kind.
         assertions: beside the actions.
+        update: only add to the credentials that the picture has. Default false.
     """
     authority, signer, key = certificates()
     settings = c2pa.Settings.from_dict(
@@ -116,6 +118,8 @@ def sign(
         ],
     }
     with c2pa.Context(settings) as context, c2pa.Builder(manifest, context) as builder:
+        if update:
+            builder.set_intent(c2pa.C2paBuilderIntent.UPDATE)
         for relationship, file in ingredients:
             ingredient = {"title": "before", "relationship": relationship}
             builder.add_ingredient(ingredient, kind, io.BytesIO(file))

@@ -86,6 +86,16 @@ def gif_blocks(content: bytes) -> bytes:
     return b"".join(bytes([len(part)]) + part for part in parts) + b"\0"
 
 
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content) + 8) + kind + content
+
+
+def jpeg_xl(*boxes: bytes) -> bytes:
+    """A JPEG XL container with more boxes before its codestream, which nothing decodes."""
+    frame = bytes.fromhex("0000000c4a584c200d0a870a") + box(b"ftyp", b"jxl \0\0\0\0jxl ")
+    return frame + b"".join(boxes) + box(b"jxlc", b"\xff\x0a" + bytes(50))
+
+
 def exif(tags: Mapping[int, object], camera: Mapping[int, object] | None = None) -> bytes:
     """A block of EXIF as Pillow writes it."""
     block = Image.Exif()

@@ -60,6 +60,21 @@ def test_prompts_are_shown_only_on_request(
     assert "castle" in aiart_edge("classify", *form, "--show-metadata", generated).stdout
 
 
+@pytest.mark.parametrize(
+    ("options", "said"), [([], (True, False)), (["--show-metadata"], (True, True)),
+                          (["--no-origin"], (False, False))]
+)  # fmt: skip
+def test_watch_has_the_same_options(
+    generated: Path, options: list[str], said: tuple[bool, bool]
+) -> None:
+    program = "from aiart_edge.cli import program; program()"
+    command = [sys.executable, "-c", program, "watch", "--every", "0.02", *options]
+    with subprocess.Popen([*command, generated.parent], stdout=subprocess.PIPE) as watching:
+        line = watching.stdout.readline()
+        watching.terminate()
+    assert (b"Stable Diffusion (webui)" in line, b"castle" in line) == said
+
+
 def test_standard_input_is_read_once_for_both(generated: Path) -> None:
     program = "from aiart_edge.cli import program; program()"
     done = subprocess.run(

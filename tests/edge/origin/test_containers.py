@@ -81,7 +81,15 @@ DECLARED = {
     ),
     "TIFF, tags": saved("TIFF", tiffinfo={0x010F: "Ideogram AI"}),
     "TIFF, XMP": saved("TIFF", tiffinfo={0x02BC: PACKET}),
+    "BigTIFF, tags": saved("TIFF", big_tiff=True, tiffinfo={0x010F: "Ideogram AI"}),
+    "BigTIFF, XMP": saved("TIFF", big_tiff=True, tiffinfo={0x02BC: PACKET}),
 }  # fmt: skip
+
+JPEG_XL = {
+    "EXIF": files.jpeg_xl(files.box(b"Exif", bytes(4) + EXIF[6:])),
+    "XMP": files.jpeg_xl(files.box(b"xml ", PACKET)),
+    "behind the pixels": files.jpeg_xl() + files.box(b"xml ", PACKET),
+}
 
 APART = {
     "behind a JPEG's end": files.draw("JPEG") + files.jpeg_segment(0xE1, EXIF),
@@ -110,6 +118,23 @@ def test_a_declaration_is_found(content: bytes) -> None:
     assert found.says in ("ai", "partly-ai")
     assert found.marks[0].certainty == "declared"
     assert found.complete
+
+
+@pytest.mark.parametrize("content", JPEG_XL.values(), ids=JPEG_XL)
+def test_a_declaration_is_found_in_jpeg_xl(content: bytes) -> None:
+    found = origin.read(content)
+    assert (found.says, found.marks[0].certainty, found.complete) == ("ai", "declared", True)
+
+
+def test_jpeg_xl_without_metadata_says_nothing() -> None:
+    assert origin.read(files.jpeg_xl()) == origin.Origin()
+    assert origin.read(b"\xff\x0a" + bytes(50)) == origin.Origin()
+
+
+def test_jpeg_xl_with_compressed_metadata_is_not_called_silent() -> None:
+    found = origin.read(files.jpeg_xl(files.box(b"brob", b"xml " + bytes(30))))
+    assert found.gaps == ("its metadata are compressed",)
+    assert origin.read(files.jpeg_xl(files.box(b"brob", b"abcd" + bytes(30)))).complete
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow writes no AVIF")

@@ -11,6 +11,7 @@ import pytest
 from aiart_edge import origin
 from aiart_edge.origin.bounds import Bounds, Stopped
 from aiart_edge.origin.cbor import decode
+from aiart_edge.origin.verification import verify
 from aiart_edge.origin.wording import sentence
 from tests.edge.origin import files
 from tests.edge.origin.credentials import action, sign
@@ -35,9 +36,66 @@ def test_a_generators_credentials_are_read_and_belong_to_the_file(kind: str) -> 
     assert found.marks[0].bound is True
 
 
-def test_boxes_that_hash_otherwise_are_read_and_not_checked() -> None:
-    found = origin.read(sign(files.draw("AVIF"), "image/avif", [CREATED]))
-    assert (found.says, found.marks[0].bound) == ("ai", None)
+def test_credentials_in_jpeg_xl_are_read_and_belong_to_the_file() -> None:
+    signed = sign(files.jpeg_xl(), "image/jxl", [CREATED])
+    assert [origin.read(end).marks[0].bound for end in (signed, signed + b"\0")] == [True, False]
+
+
+@pytest.fixture(scope="module")
+def boxes() -> bytes:
+    """An AVIF that a model made, signed."""
+    return sign(files.draw("AVIF"), "image/avif", [CREATED])
+
+
+def test_boxes_are_bound_by_a_hash_of_their_own(boxes: bytes) -> None:
+    found = origin.read(boxes)
+    assert (found.says, found.marks[0].bound) == ("ai", True)
+
+
+def test_boxes_are_found_changed_where_the_official_library_finds_them_so(boxes: bytes) -> None:
+    contents = [boxes + b"\0\0\0\x08free", boxes + b"\0", boxes.replace(b"mdat", b"free")]
+    for at in range(boxes.index(b"meta"), len(boxes), 20):
+        contents.append(boxes[:at] + bytes([boxes[at] ^ 1]) + boxes[at + 1 :])
+    read = [(content, origin.read(content).marks) for content in contents]
+    said = [(marks[0].bound, verify(content).binding) for content, marks in read if marks]
+    assert all(ours is official for ours, official in said)
+    assert (True, True) in said
+    assert said.count((False, False)) > len(contents) // 2
+
+
+def test_a_picture_within_boxes_that_the_hash_leaves_out_is_not_bound(boxes: bytes) -> None:
+    """The official library accepts it: a file may have free space, and point into it."""
+    content = boxes + struct.pack(">I", 2_000) + b"free" + bytes(1_992)
+    assert verify(content).binding is True
+    assert origin.read(content).marks[0].bound is None
+
+
+def test_a_hash_that_leaves_out_parts_of_boxes_is_not_checked(
+    boxes: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aiart_edge.origin.c2pa._BOXES_LEFT_OUT", {"/ftyp": b"ftyp"})
+    assert origin.read(boxes).marks[0].bound is None
+
+
+@pytest.mark.parametrize(("kind", "bound"), [("JPEG", True), ("PNG", True), ("GIF", True),
+                                             ("WEBP", False), ("TIFF", False)])  # fmt: skip
+def test_an_update_that_binds_nothing_is_bound_by_what_it_updates(kind: str, bound: bool) -> None:
+    """The official library breaks what it updates where the container counts its own bytes."""
+    media = f"image/{kind.lower()}"
+    signed = sign(files.draw(kind), media, [CREATED])
+    updated = sign(signed, media, [], generator="Archive", update=True)
+    found = origin.read(updated)
+    assert found.marks[0].bound is verify(updated).binding is bound
+    assert (found.says, found.by) == ("ai" if bound else "nothing", "ChatGPT (OpenAI)")
+    changed = bytearray(updated)
+    changed[-3] ^= 1
+    assert origin.read(bytes(changed)).says == "nothing"
+
+
+def test_an_update_in_a_box_of_its_own_is_a_gap(boxes: bytes) -> None:
+    found = origin.read(sign(boxes, "image/avif", [], update=True))
+    assert (found.says, found.marks[0].bound, found.complete) == ("ai", None, False)
+    assert found.gaps == ("an update of its Content Credentials is not read",)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "TIFF"])

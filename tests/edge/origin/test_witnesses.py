@@ -44,6 +44,17 @@ def test_exiftools_exif_is_read(picture: Path) -> None:
     assert {mark.kind for mark in origin.read(picture).marks} == {"ideogram", "webui"}
 
 
+def test_exiftools_xmp_and_exif_in_jpeg_xl_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "picture.jxl"
+    path.write_bytes(files.jpeg_xl())
+    fields = f"-XMP-iptcExt:DigitalSourceType={files.AI}", "-Make=Ideogram AI"
+    run("exiftool", "-q", *fields, path)
+    assert {mark.kind for mark in origin.read(path).marks} == {
+        "iptc-trainedAlgorithmicMedia",
+        "ideogram",
+    }
+
+
 @pytest.mark.parametrize("picture", ["JPEG", "TIFF"], indirect=True)
 def test_exiftools_iptc_is_read(picture: Path) -> None:
     run("exiftool", "-q", "-IPTC:Credit=Made with Google AI", picture)

@@ -15,6 +15,17 @@ from aiart_edge.origin.containers.piece import Piece
 __all__ = ["Piece", "walk"]
 
 _HEAD = 12
+# The module of each format, the place of what tells it, and what may stand there.
+_HEADS = (
+    ("jpeg", 0, (b"\xff\xd8\xff",)),
+    ("png", 0, (b"\x89PNG\r\n\x1a\n",)),
+    ("gif", 0, (b"GIF87a", b"GIF89a")),
+    ("tiff", 0, (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    ("bmff", 4, (b"ftyp",)),
+    ("webp", 8, (b"WEBP",)),
+    ("jxl", 4, (b"JXL \r\n\x87\n",)),
+    ("jxl", 0, (b"\xff\x0a",)),
+)
 
 
 def walk(source: Source) -> Iterator[Piece]:
@@ -38,14 +49,4 @@ def walk(source: Source) -> Iterator[Piece]:
 
 
 def _name_format(head: bytes) -> str | None:
-    if head.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "png"
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
-    if head.startswith((b"II*\0", b"MM\0*")):
-        return "tiff"
-    if head[4:8] == b"ftyp":
-        return "bmff"
-    return "webp" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
+    return next((name for name, at, starts in _HEADS if head.startswith(starts, at)), None)

@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from aiart_edge.origin.bounds import Source, Stopped
 from aiart_edge.origin.containers.piece import Piece
 
 Order = Literal["big", "little"]
+
+
+class _Layout(NamedTuple):
+    """How a file counts: in which order of bytes, and whether as BigTIFF.
+
+    Args:
+        order: of bytes.
+        offset: bytes of an offset, and of the count of values.
+        counter: bytes of the count of tags.
+    """
+
+    order: Order
+    offset: int
+    counter: int
+
+    @property
+    def entry(self) -> int:
+        """Bytes of a tag: its number (2), type (2), how many values, and they or their place."""
+        return 4 + 2 * self.offset
+
 
 # EXIF 3.0, tables 4 to 8; 0x9C9B to 0x9C9F are Windows' and left out.
 _TEXTS = {
@@ -35,7 +55,24 @@ _PIECES: Mapping[int, Literal["xmp", "iptc", "c2pa"]] = {
     0x8649: "iptc",
     0xCD41: "c2pa",
 }
-_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 13: 4, 129: 1}
+_SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+    129: 1,
+}
+_LONG = {16, 17, 18}  # types of BigTIFF, of 8 bytes
 _MOST_TAGS = 1_000  # of a directory
 _LONGEST_NOTE = 200  # bytes of a MakerNote that may be a text
 _CODES = {b"ASCII\0\0\0": "utf-8", b"UNICODE\0": "", b"\0" * 8: "utf-8"}
@@ -68,15 +105,11 @@ def walk_block(source: Source, where: str, base: int) -> Iterator[Piece]:
     Raises:
         Stopped: it is out of step, or too big.
     """
-    head = source.head(base, 8)
-    if head[:4] not in (b"II*\0", b"MM\0*"):
-        raise Stopped("its tags are out of step")
-    order: Order = "little" if head[:1] == b"I" else "big"
-    first = int.from_bytes(head[4:], order)
-    for tag in _read_directory(source, base, first, order):
+    order, layout, first = _read_head(source, base)
+    for tag in _read_directory(source, base, first, layout):
         if tag.number == _CAMERA:
             offset = _number(source, tag, order)
-            for inner in _read_directory(source, base, offset, order):
+            for inner in _read_directory(source, base, offset, layout):
                 yield from _read_tag(source, inner, where, order)
         elif tag.number in _PIECES:
             span = tag.place, tag.place + tag.size
@@ -86,23 +119,38 @@ def walk_block(source: Source, where: str, base: int) -> Iterator[Piece]:
             yield from _read_tag(source, tag, where, order)
 
 
-def _read_directory(source: Source, base: int, offset: int, order: Order) -> Iterator[_Tag]:
+def _read_head(source: Source, base: int) -> tuple[Order, _Layout, int]:
+    """Read the order of bytes, the layout, and the offset of the first directory."""
+    head = source.head(base, 8)
+    order: Order = "little" if head[:1] == b"I" else "big"
+    if head[:4] in (b"II*\0", b"MM\0*"):
+        return order, _Layout(order, 4, 2), int.from_bytes(head[4:], order)
+    if head[:4] not in (b"II+\0", b"MM\0+"):
+        raise Stopped("its tags are out of step")
+    return order, _Layout(order, 8, 8), int.from_bytes(source.bytes_at(base + 8, 8), order)
+
+
+def _read_directory(source: Source, base: int, offset: int, layout: _Layout) -> Iterator[_Tag]:
+    order, wide = layout.order, layout.offset
     at = base + offset
-    count = int.from_bytes(source.head(at, 2), order)
+    count = int.from_bytes(source.head(at, layout.counter), order)
     if count > _MOST_TAGS:
         raise Stopped("its tags are out of step")
     for number in range(count):
-        entry = source.head(at + 2 + 12 * number, 12)
+        start = at + layout.counter + layout.entry * number
+        entry = source.head(start, layout.entry)
         kind = int.from_bytes(entry[2:4], order)
-        size = int.from_bytes(entry[4:8], order) * _SIZES.get(kind, 0)
-        inside = at + 10 + 12 * number
-        place = inside if size <= 4 else base + int.from_bytes(entry[8:], order)  # noqa: PLR2004
+        size = int.from_bytes(entry[4 : 4 + wide], order) * _SIZES.get(kind, 0)
+        inside = start + 4 + wide
+        place = inside if size <= wide else base + int.from_bytes(entry[4 + wide :], order)
         if place + size <= source.size:
             yield _Tag(int.from_bytes(entry[:2], order), size, place, kind)
 
 
 def _number(source: Source, tag: _Tag, order: Order) -> int:
-    return int.from_bytes(source.bytes_at(tag.place, min(tag.size, 4)), order)
+    """Give the first number of a tag; of a fraction, what is above the line."""
+    size = 8 if tag.kind in _LONG else 4
+    return int.from_bytes(source.bytes_at(tag.place, min(tag.size, size)), order)
 
 
 def _read_tag(source: Source, tag: _Tag, where: str, order: Order) -> Iterator[Piece]:
