@@ -331,6 +331,52 @@ def classify(
     tally.conclude()
 
 
+@main.command(epilog="Exit codes: 0 done, 1 a failure, 2 wrong usage.")
+@click.argument("path", metavar="PICTURE", type=click.Path(readable=False, allow_dash=True))
+@click.option("--out", type=PATH, metavar="FILE", help="Draw a map over the picture, as PNG.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object, with the share of each place."
+)
+@_classifier_options
+def explain(path: str, out: Path | None, as_json: bool, **options: Any) -> None:
+    """Show where in PICTURE the evidence for its verdict lies; - is standard input.
+
+    A model that aiart-convert wrote mostly says it exactly: the shares of all places add up to its
+    answer. Of any other it is found by covering parts of the picture.
+
+    \b
+    Examples:
+      aiart-edge explain picture.jpg
+      aiart-edge explain picture.jpg --out map.png
+    """
+    from aiart_edge.inputs import Input, examine
+    from aiart_edge.output import FOOTER, Record, as_text, explained_as_json
+
+    found = examine(Input(path, named=True), kept=True)
+    if isinstance(found.outcome, PictureError):
+        raise found.outcome
+    with silenced(python_speaks=True), _load(**options) as classifier:
+        from aiart_edge.evidence_map import HOW, LONGEST_SIDE, draw_map, map_lines
+        from aiart_edge.files import write_atomically
+        from aiart_edge.image import decode
+
+        try:
+            explanation = classifier.explain(_source(found))
+            image = decode(_source(found), at_least=LONGEST_SIDE)
+        except PictureError as error:  # who reads bytes does not know their name
+            raise type(error)(path, error.problem) from error
+        record = Record(path, classifier.identity, explanation.classification)
+        if out:
+            model = f"{classifier.description.name} {classifier.identity['model_sha256']}"
+            footer = f"{model}, {HOW[explanation.method]}.  {FOOTER}"
+            write_atomically(out, draw_map(image, explanation, footer))
+    if as_json:
+        _print([explained_as_json(record, explanation)], "json")
+    else:
+        verdict, *footers = as_text([record])
+        _print([verdict, *map_lines(image.size, explanation), *footers], "text")
+
+
 def _looking(asked: bool) -> Look | None:
     """Give what looks for marks in pixels, where that is asked for."""
     if not asked:

@@ -17,6 +17,7 @@ from aiart_edge.errors import PictureError, printable
 
 if TYPE_CHECKING:
     from aiart_edge.classifier import Classification
+    from aiart_edge.evidence import Explanation
     from aiart_edge.inputs import LeftOut
     from aiart_edge.origin import Origin
 
@@ -191,6 +192,17 @@ def as_json(records: Iterable[Record | OriginRecord]) -> Iterator[str]:
         yield f"{before}\n{record.as_json()}"
         before = ","
     yield "[]\n" if before == "[" else "\n]\n"
+
+
+def explained_as_json(record: Record, explanation: Explanation) -> str:
+    """Give a record, and what each place has of its logit, as one JSON object."""
+    evidence = {
+        "method": explanation.method,
+        "logit": round(explanation.logit, 6),
+        "intercept": round(explanation.intercept, 6),
+        "places": [[round(share, 6) for share in row] for row in explanation.evidence.tolist()],
+    }
+    return json.dumps({"schema": SCHEMA, **record.as_dict(), "evidence": evidence}) + "\n"
 
 
 def as_json_lines(records: Iterable[Record | OriginRecord]) -> Iterator[str]:

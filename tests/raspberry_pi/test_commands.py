@@ -97,3 +97,15 @@ def test_the_bench_measures_every_stage(system: str, runtime: str, everywhere: E
     report = json.loads(done.stdout)
     for stage in ("decode", "preprocess", "invoke", "total"):
         assert report[f"{stage}_ms"]["p50"] > 0
+
+
+@pytest.mark.parametrize(("system", "runtime"), RUNTIMES)
+def test_the_evidence_of_all_places_adds_up(
+    system: str, runtime: str, everywhere: Everywhere
+) -> None:
+    done = everywhere("explain", "--json", SAMPLE)[system, runtime]
+    assert done.returncode == 0, done.stderr
+    evidence = json.loads(done.stdout)["evidence"]
+    assert evidence["method"] == "exact"
+    placed = sum(map(sum, evidence["places"]))
+    assert placed + evidence["intercept"] == pytest.approx(evidence["logit"], abs=0.05)
