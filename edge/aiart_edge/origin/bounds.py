@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import zlib
-from typing import BinaryIO
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 MOST_STEPS = 10_000  # chunks, boxes, tags, elements and items of a file, and what counts as such
 MOST_BYTES = 4_000_000  # of metadata, taken into memory, inflated ones too
@@ -15,6 +16,7 @@ MOST_HASHED = 32_000_000  # bytes of a picture that Content Credentials are chec
 LONGEST_TEXT = 256_000  # bytes of one text
 _TEXT_STEP = 100  # bytes of a text that count as a step
 _HASH_STEP = 8_000  # bytes that are hashed
+_PIECE = 1 << 16  # bytes, which stay in the processor's cache
 
 
 class Stopped(Exception):
@@ -171,6 +173,29 @@ class Source:
         content = self.bytes_at(start, size)
         self.bounds.text(size)
         return self.bounds.cut(content)
+
+    def pieces(self, at: int, end: int) -> Iterator[memoryview]:
+        """Read bytes that are not kept, piece by piece into one buffer: no copy is made.
+
+        Args:
+            at: the byte offset of the first.
+            end: of the byte behind the last.
+
+        Yields:
+            Pieces, each of which the next one overwrites.
+
+        Raises:
+            Stopped: the file ends before.
+        """
+        file: Any = self._file
+        buffer = memoryview(bytearray(min(_PIECE, max(0, end - at))))
+        file.seek(at)
+        while at < end:
+            count = file.readinto(buffer[: end - at])
+            if not count:
+                raise Stopped("it is cut off")
+            yield buffer[:count]
+            at += count
 
     def bytes_at(self, at: int, count: int) -> bytes:
         """Read bytes that are not kept, and so not counted.

@@ -24,7 +24,6 @@ from aiart_edge.origin.statement import Certainty, Mark, Says
 _KIND = "c2pa"
 _HASHES = ("sha256", "sha384", "sha512")
 _DEEPEST = 8  # manifests that hand a statement on
-_BLOCK = 1 << 17  # bytes that are hashed at once, which stay in the processor's cache
 _MOST_OUTSIDE = 16  # bytes that a hash may leave out beside the manifest: a tag's length in TIFF
 _MOST_OUTSIDE_BOXES = 1_000  # and in AVIF and HEIF, in boxes that hold no picture
 _BOXES_LEFT_OUT = {"/ftyp": b"ftyp", "/mfra": b"mfra", "/free": b"free", "/skip": b"skip"}
@@ -358,10 +357,8 @@ def _hole(exclusion: Any) -> tuple[int, int]:
 
 
 def _update(digest: Any, source: Source, at: int, end: int) -> None:
-    while at < end:
-        count = min(_BLOCK, end - at)
-        digest.update(source.bytes_at(at, count))
-        at += count
+    for piece in source.pieces(at, end):
+        digest.update(piece)
 
 
 def _listed(value: Any) -> list[Any]:
