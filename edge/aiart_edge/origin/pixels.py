@@ -234,7 +234,10 @@ def _read_bits(image: Image.Image) -> dict[str, NDArray[np.bool_]]:
     largest = {name: [np.empty(0, np.float32)] for name in ("bytes", "floats", "swapped")}
     for row in range(0, rows, at_once):
         box = (0, row * _SIDE, columns * _SIDE, min(rows, row + at_once) * _SIDE)
-        halved = image.crop(box).convert("RGB").reduce(2)
+        if image.mode == "RGB":
+            halved = image.reduce(2, box)
+        else:  # without transparency, by which Pillow would weigh
+            halved = image.crop(box).convert("RGB").reduce(2)
         red, green, blue = (np.asarray(band, np.float32) for band in halved.split())
         u = _mix(red, green, blue)
         largest["bytes"].append(_largest(u) + 256)
