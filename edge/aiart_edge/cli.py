@@ -752,6 +752,7 @@ def _shown(records: Iterable[Record]) -> Iterator[Record]:
 )
 @click.option("--jobs", type=click.IntRange(1), help="Processes.  [default: one for each core]")
 @click.option("--retry", type=click.Choice(["access"]), help="Try again what could not be reached.")
+@click.option("--anonymous", is_flag=True, help="Read a public object store, without keys.")
 @click.option("--report", is_flag=True, help="Print counts of all results, and the speed.")
 @click.option("--hash", "hashed", is_flag=True, help="Add the SHA-256 of each file.")
 @_NO_ORIGIN
@@ -764,6 +765,7 @@ def batch(
     results: str,
     jobs: int | None,
     retry: str | None,
+    anonymous: bool,
     report: bool,
     hashed: bool,
     no_origin: bool,
@@ -771,9 +773,9 @@ def batch(
 ) -> None:
     """Classify very many pictures into files; the same command goes on after any accident.
 
-    SOURCE is a folder, searched with all below it, or a list of files as classify's --from-file
-    takes it; - is one on standard input. The results are records as classify --jsonl writes them,
-    in DIR/results.
+    SOURCE is a folder, searched with all below it; a list of files as classify's --from-file takes
+    it; - for one on standard input; or s3://bucket/prefix, gs:// or az://. The results are records
+    as classify --jsonl writes them, in DIR/results.
 
     \b
     Examples:
@@ -797,7 +799,8 @@ def batch(
         saying |= {"hash": hashed, "origin": not no_origin}
         wanted = manifest.describe(sources, results, classifier, saying, options["runtime"])
         if folder.manifest is None:
-            folder.begin(wanted, listing.find_names(sources), shards, shard_size)
+            names = listing.find_names(sources, anonymous=anonymous)
+            folder.begin(wanted, names, shards, shard_size)
         else:
             folder.resume(wanted, shards, shard_size)
         due = run.find_due(folder, retry=bool(retry))
@@ -808,6 +811,7 @@ def batch(
             results,
             hashed,
             not no_origin,
+            anonymous,
         )
         done = 0
         with _progress_of(len(due)) as advance:

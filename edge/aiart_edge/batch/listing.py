@@ -1,12 +1,13 @@
-"""Which files a source names: once each, in the order of their bytes, ended by zero bytes."""
+"""Which files or objects sources name: once each, in the order of their bytes."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
+from aiart_edge.batch.store import is_url, list_objects
 from aiart_edge.errors import DataError
 from aiart_edge.inputs import STANDARD_INPUT, find_inputs, read_list
 
@@ -17,33 +18,43 @@ def check_sources(sources: Iterable[str]) -> None:
     """Look that sources are there, before anything is made for them.
 
     Args:
-        sources: folders, and files that are lists; `-` is standard input.
+        sources: folders, and files that are lists; `-` is standard input; or URLs of object stores,
+            at which nobody looks.
 
     Raises:
         DataError: one is not there.
     """
     for source in sources:
-        if source != STANDARD_INPUT and not os.path.exists(source):  # noqa: PTH110  it never raises
+        found = source == STANDARD_INPUT or is_url(source) or os.path.exists(source)  # noqa: PTH110
+        if not found:
             raise DataError(source, "there is no such folder, and no such list")
 
 
-def find_names(sources: Iterable[str]) -> list[bytes]:
-    """Find the files that sources name.
+def find_names(sources: Sequence[str], *, anonymous: bool) -> dict[bytes, bytes]:
+    """Find the files or objects that sources name.
 
     Args:
         sources: folders, searched with all below them; files that are lists of files and folders,
-            one name a line, or each ended by a zero byte; `-` is such a list on standard input.
+            one name a line, or each ended by a zero byte; `-` is such a list on standard input;
+            URLs of object stores.
+        anonymous: these need no keys.
 
     Returns:
-        Their names, as the file system has them, each once, sorted by their bytes.
+        Their names, as the file system or store has them, each once, sorted by their bytes; of
+        each its ETag, if it is an object.
 
     Raises:
         DataError: a source cannot be read, or is no list; or nothing is named.
     """
-    names = {os.fsencode(name) for source in sources for name in _names_of(source)}
+    names: dict[bytes, bytes] = {}
+    for source in sources:
+        if is_url(source):
+            names |= list_objects(source, anonymous=anonymous)
+        else:
+            names |= {os.fsencode(name): b"" for name in _names_of(source)}
     if not names:
-        raise DataError(next(iter(sources)), "no file was found in it")
-    return sorted(names)
+        raise DataError(sources[0], "no file was found in it")
+    return dict(sorted(names.items()))
 
 
 def _names_of(source: str) -> Iterator[str]:

@@ -30,6 +30,7 @@ class Manifest:
         folder: in which they were, and in which relative names begin.
         names: how many the list has.
         list_sha256: of the list, in hex.
+        etags_sha256: of the list of ETags, in hex.
         shards: into how many files of results it is cut.
         results: the format of these files.
         model: what names the network, its full SHA-256, and how its scores become verdicts.
@@ -41,6 +42,7 @@ class Manifest:
     folder: str
     names: int
     list_sha256: str
+    etags_sha256: str
     shards: int
     results: str
     model: Mapping[str, Any]
@@ -124,6 +126,7 @@ def describe(
         folder=os.getcwd(),  # noqa: PTH109
         names=0,
         list_sha256="",
+        etags_sha256="",
         shards=0,
         results=results,
         model={**classifier.identity, "sha256": classifier.sha256, "decision": decision},

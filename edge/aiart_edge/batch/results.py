@@ -2,6 +2,7 @@
 
 manifest.json         what the results follow from; there as soon as the list is
 list                  the names of all files, sorted, each ended by a zero byte
+etags                 of each of them, if it is an object of a store; likewise
 results/000000.jsonl  a record of each file of the first shard, in the order of the list
 .lock                 held by the run that writes
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,7 @@ _SIZE = 1000  # names of a shard
 
 _MANIFEST = "manifest.json"
 _LIST = "list"
+_ETAGS = "etags"
 
 
 class Results(AbstractContextManager["Results"]):
@@ -65,13 +67,13 @@ class Results(AbstractContextManager["Results"]):
         return (folder / _MANIFEST).exists()
 
     def begin(
-        self, wanted: Manifest, names: Sequence[bytes], shards: int | None, size: int | None
+        self, wanted: Manifest, names: Mapping[bytes, bytes], shards: int | None, size: int | None
     ) -> None:
         """Begin a run: keep its list and its manifest.
 
         Args:
             wanted: the manifest, but for the list.
-            names: sorted, each once.
+            names: sorted, each once, with its ETag.
             shards: into how many to cut them; no more than there are names are made.
             size: of a shard at most, where their number is not given; 1000 where neither is.
 
@@ -79,13 +81,16 @@ class Results(AbstractContextManager["Results"]):
             OutputError: it cannot be written, or there would be too many shards.
         """
         content = b"".join(name + b"\0" for name in names)
+        etags = b"".join(etag + b"\0" for etag in names.values())
         manifest = replace(
             wanted,
             names=len(names),
             list_sha256=hashlib.sha256(content).hexdigest(),
+            etags_sha256=hashlib.sha256(etags).hexdigest(),
             shards=self._cut(len(names), shards, size),
         )
         write_atomically(self.folder / _LIST, content)
+        write_atomically(self.folder / _ETAGS, etags)
         write_atomically(self.folder / _MANIFEST, manifest.to_json())
         self.manifest = manifest
 
@@ -105,6 +110,7 @@ class Results(AbstractContextManager["Results"]):
             wanted,
             names=begun.names,
             list_sha256=begun.list_sha256,
+            etags_sha256=begun.etags_sha256,
             shards=self._cut(begun.names, shards, size),
         )
         if difference := begun.difference(listed):
@@ -114,29 +120,34 @@ class Results(AbstractContextManager["Results"]):
                 "another folder",
             )
 
-    def names(self) -> Iterator[tuple[int, list[bytes]]]:
+    def names(self) -> Iterator[tuple[list[bytes], list[bytes]]]:
         """Read the list again, shard by shard.
 
-        Yields:
-            The number of each shard, and the names of its files. Shards have the same size, to
+        Returns:
+            The names of the files of each shard, and their ETags. Shards have the same size, to
             within one.
 
         Raises:
             DataError: it is not the list that the run began with.
         """
-        path, begun = self.folder / _LIST, self._begun
+        begun = self._begun
+        listed = self._read_list(_LIST, begun.list_sha256)
+        return zip(listed, self._read_list(_ETAGS, begun.etags_sha256), strict=True)
+
+    def _read_list(self, name: str, sha256: str) -> Iterator[list[bytes]]:
+        path, begun = self.folder / name, self._begun
         try:
             content = path.read_bytes()
         except OSError as error:
             raise DataError(path, f"cannot be read ({error.strerror})") from error
-        if hashlib.sha256(content).hexdigest() != begun.list_sha256:
+        if hashlib.sha256(content).hexdigest() != sha256:
             raise DataError(path, "was altered: begin in another folder")
         ends = np.flatnonzero(np.frombuffer(content, np.uint8) == 0)
         del content
         with path.open("rb") as file:
             for number in range(begun.shards):
                 last = int(ends[(number + 1) * begun.names // begun.shards - 1])
-                yield number, file.read(last + 1 - file.tell())[:-1].split(b"\0")
+                yield file.read(last + 1 - file.tell())[:-1].split(b"\0")
 
     @property
     def shards(self) -> range:
@@ -195,11 +206,12 @@ class Results(AbstractContextManager["Results"]):
 
     def _sweep(self) -> None:
         """Remove what a run that was killed left half-written."""
-        for folder, pattern in ((self.folder, f".{_LIST}.*"), (self.folder, f".{_MANIFEST}.*")):
-            _remove(folder, pattern)
+        for name in (_LIST, _ETAGS, _MANIFEST):
+            _remove(self.folder, f".{name}.*")
         _remove(self.folder / "results", ".[0-9]*")
         if not (self.folder / _MANIFEST).exists():
             _remove(self.folder, _LIST)
+            _remove(self.folder, _ETAGS)
 
     def _read_manifest(self) -> Manifest | None:
         path = self.folder / _MANIFEST

@@ -43,11 +43,11 @@ def make_tasks(results: Results, due: Container[int]) -> Iterator[Task]:
     Raises:
         DataError: the list was altered.
     """
-    for shard, names in results.names():
+    for shard, (names, etags) in enumerate(results.names()):
         if shard in due:
             records = enumerate(results.read(shard) or [])
             known = {place: record for place, record in records if not is_unreached(record)}
-            yield Task(shard, names, known)
+            yield Task(shard, names, etags, known)
 
 
 def summarize(results: Results) -> Summary:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,10 @@ def classifier() -> Iterator[Classifier]:
         yield classifier
 
 
+def task(*names: Path | str, number: int = 0, **known: Mapping[int, object]) -> Task:
+    return Task(number, [os.fsencode(name) for name in names], [b""] * len(names), **known)
+
+
 def kinds(content: bytes) -> list[str]:
     records = map(json.loads, content.splitlines())
     return [record.get("kind") or record.get("left_out") or record["verdict"] for record in records]
@@ -47,23 +51,22 @@ def test_a_file_that_comes_back_meanwhile_is_read_after_the_others(
         if tries.count(0) == 3:
             late.write_bytes(SAMPLE.read_bytes())
 
-    task = Task(0, [os.fsencode(late), os.fsencode(SAMPLE)])
-    assert kinds(classify_shard(classifier, task, rules(), bring)) == ["unsure", "unsure"]
+    shard = task(late, SAMPLE)
+    assert kinds(classify_shard(classifier, shard, rules(), bring)) == ["unsure", "unsure"]
     assert tries == [0, 1, 0, 0]
 
 
 def test_nothing_is_written_where_nothing_can_be_reached(
     classifier: Classifier, tmp_path: Path
 ) -> None:
-    task = Task(0, [os.fsencode(tmp_path / f"{number}.jpg") for number in range(3)])
-    assert classify_shard(classifier, task, rules()) == b""
+    shard = task(*(tmp_path / f"{number}.jpg" for number in range(3)))
+    assert classify_shard(classifier, shard, rules()) == b""
 
 
 def test_a_record_that_stands_is_not_made_again(classifier: Classifier) -> None:
     known = {0: {"path": "of old", "verdict": "ai"}}
-    content = classify_shard(
-        classifier, Task(0, [b"gone.jpg", os.fsencode(SAMPLE)], known), rules()
-    )
+    shard = task("gone.jpg", SAMPLE, known=known)
+    content = classify_shard(classifier, shard, rules())
     assert kinds(content) == ["ai", "unsure"]
 
 
@@ -72,15 +75,15 @@ def test_a_disk_that_fails_is_no_fault_of_the_picture(
 ) -> None:
     # Linux gives EIO to whoever reads the memory of a process at address 0.
     (tmp_path / "fails.jpg").symlink_to("/proc/self/mem")
-    task = Task(0, [os.fsencode(tmp_path / "fails.jpg"), os.fsencode(SAMPLE)])
-    assert kinds(classify_shard(classifier, task, rules())) == ["access", "unsure"]
+    shard = task(tmp_path / "fails.jpg", SAMPLE)
+    assert kinds(classify_shard(classifier, shard, rules())) == ["access", "unsure"]
 
 
 def test_a_folder_that_could_not_be_searched_is_no_picture_left_out(
     classifier: Classifier, tmp_path: Path
 ) -> None:
-    task = Task(0, [os.fsencode(tmp_path), os.fsencode(SAMPLE)])
-    content = classify_shard(classifier, task, rules(hashed=True, origin=False))
+    shard = task(tmp_path, SAMPLE)
+    content = classify_shard(classifier, shard, rules(hashed=True, origin=False))
     assert kinds(content) == ["access", "unsure"]
     assert "origin" not in content.decode()
     assert len(json.loads(content.splitlines()[1])["sha256"]) == 64
@@ -93,8 +96,8 @@ def test_pictures_wait_for_memory(classifier: Classifier) -> None:
     def turn() -> Iterator[Callable[[int], None]]:
         yield asked.append
 
-    task = Task(0, [os.fsencode(SAMPLE)])
-    classify_shard(classifier, task, Rules(Classifier.load, turn, "jsonl"))
+    shard = task(SAMPLE)
+    classify_shard(classifier, shard, Rules(Classifier.load, turn, "jsonl"))
     assert len(asked) == 1
     assert asked[0] > 0
 
@@ -106,10 +109,10 @@ def test_a_picture_that_kills_its_process_is_an_error_and_takes_no_other_along(
     names = [tmp_path / f"{number}.jpg" for number in range(4)]
     for number, name in enumerate(names):
         name.write_bytes(DEADLY if number in {1, 2} else SAMPLE.read_bytes())
-    tasks = [Task(0, [*map(os.fsencode, names)]), Task(1, [os.fsencode(names[0])])]
+    tasks = [task(*names), task(names[0], number=1)]
     done = {
-        task.number: content
-        for task, content in do_shards(classifier, tasks, rules(loader(how)), jobs=1)
+        shard.number: content
+        for shard, content in do_shards(classifier, tasks, rules(loader(how)), jobs=1)
     }
     assert kinds(done[0]) == ["human", kind, kind, "human"]
     assert kinds(done[1]) == ["human"]
@@ -118,4 +121,4 @@ def test_a_picture_that_kills_its_process_is_an_error_and_takes_no_other_along(
 def test_what_is_wrong_with_the_network_is_said_once(classifier: Classifier) -> None:
     missing = partial(Classifier.load, "missing.tflite")
     with pytest.raises(ModelFileError, match=r"missing\.tflite"):
-        [*do_shards(classifier, [Task(0, [b"a.jpg"])], rules(missing), jobs=2)]
+        [*do_shards(classifier, [task("a.jpg")], rules(missing), jobs=2)]
