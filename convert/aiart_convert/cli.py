@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,14 +25,13 @@ from aiart_edge.errors import (
 )
 from aiart_edge.files import PATH, make_folder, write_atomically
 from aiart_edge.program import run, silenced
-from aiart_train.options import Command, class_options, part_option
+from aiart_train.options import class_options, part_option
 from aiart_train.progress import say
 
 if TYPE_CHECKING:
     from aiart_convert.conversion import Conversion, Remedy
     from aiart_convert.head import Completeness
     from aiart_convert.source import Source
-    from aiart_convert.verify import Bar
 
 
 CHANGED = 1000  # pictures
@@ -61,17 +60,6 @@ _target_option = click.option(
     show_default=True,
     help="The runtime that must know every operator: tflite-runtime 2.14, or LiteRT alone.",
 )
-
-
-def _percent(flag: str, default: float, text: str) -> Callable[[Command], Command]:
-    return click.option(
-        flag,
-        type=click.FloatRange(0, 100),
-        default=default,
-        show_default=True,
-        metavar="PERCENT",
-        help=text,
-    )
 
 
 @main.command(epilog="aiart-convert inspect FILE  shows what stands in a .tflite file.")
@@ -115,8 +103,21 @@ def _percent(flag: str, default: float, text: str) -> Callable[[Command], Comman
 @part_option(
     "validation", "The part of the split on which the file is compared with the Keras model."
 )
-@_percent("--max-drop", 1.0, "How much of the Keras model's accuracy a file may lose.")
-@_percent("--min-agreement", 98.0, "How many pictures a file must answer as the Keras model does.")
+@click.option(
+    "--max-drop",
+    type=click.FloatRange(0, 100),
+    default=1.0,
+    show_default=True,
+    metavar="PERCENT",
+    help="How much of the Keras model's accuracy a file may lose.",
+)
+@click.option(
+    "--min-agreement",
+    type=click.FloatRange(0, 100),
+    show_default="98, for dynamic 96",
+    metavar="PERCENT",
+    help="How many pictures a file must answer as the Keras model does.",
+)
 @click.option(
     "--io",
     type=click.Choice(["float32", "uint8", "int8"]),
@@ -159,7 +160,7 @@ def convert(
     out: Path | None,
     part: str,
     max_drop: float,
-    min_agreement: float,
+    min_agreement: float | None,
     io: str | None,
     batch: int,
     calibration: int,
@@ -200,7 +201,7 @@ def convert(
     from aiart_convert.out_of_fold import read_out_of_fold
     from aiart_convert.quantize import Form
     from aiart_convert.source import find_model, find_run
-    from aiart_convert.verify import Bar
+    from aiart_convert.verify import bar_for
     from aiart_train.keras_file import load_keras
 
     out_of_fold = read_out_of_fold(crossvalidated) if crossvalidated else None
@@ -210,27 +211,28 @@ def convert(
         found = find_run(source, data, runs)
     model, rule = load_keras(found.path, size)
     form = Form(io, batch, calibration, keep_float, target)
-    bar = Bar(max_drop / 100, min_agreement / 100)
+    asked = {"max_drop": max_drop / 100}
+    if min_agreement is not None:
+        asked["min_agreement"] = min_agreement / 100
+    bars = {precision: replace(bar_for(precision), **asked) for precision in wanted}
     folder = out or found.path.parent
     make_folder(folder)
     done: list[tuple[Conversion, Path]] = []
     try:
-        for conversion in convert_source(
-            found, model, rule, wanted, part, form, bar, _tell, out_of_fold
-        ):
-            done.append((conversion, _save(conversion, found, folder, part, bar)))
+        for conversion in convert_source(found, model, rule, bars, part, form, _tell, out_of_fold):
+            done.append((conversion, _save(conversion, found, folder, part)))
             if conversion.remedy:
                 _offer(context, conversion.remedy, conversion.verifications[0].runtime)
     except ValueError as error:
         raise ModelFileError(found.path, str(error)) from error
     finally:
         if done:
-            _summarise(done, part, bar)
+            _summarise(done, part)
     if not all(conversion.is_accepted for conversion, _ in done):
         raise click.exceptions.Exit(GATE_REFUSED)
 
 
-def _save(conversion: Conversion, source: Source, folder: Path, part: str, bar: Bar) -> Path:
+def _save(conversion: Conversion, source: Source, folder: Path, part: str) -> Path:
     from aiart_convert.conversion_report import conversion_document, failure
     from aiart_convert.representative import LARGEST_SPREAD, manifest
     from aiart_edge.model_file import write_model_file
@@ -243,11 +245,11 @@ def _save(conversion: Conversion, source: Source, folder: Path, part: str, bar: 
         document = manifest(conversion.calibration, source.data_sha256)
         _write_json(folder / f"{stem}-calibration.json", document)
     write_model_file(path, conversion.network, conversion.description)
-    document = conversion_document(conversion, path.stat().st_size, part, bar)
+    document = conversion_document(conversion, path.stat().st_size, part)
     _write_json(Path(f"{path}.json"), document)
     name = click.format_filename(path)
     if not conversion.is_accepted:
-        say(f"{name}: rejected: {failure(conversion, part, bar)}")
+        say(f"{name}: rejected: {failure(conversion, part)}")
     if conversion.completeness and not conversion.completeness.holds:
         say(f"{name}: {_incomplete(conversion.completeness)}")
     if conversion.spread is not None and conversion.spread > LARGEST_SPREAD:
@@ -258,12 +260,12 @@ def _save(conversion: Conversion, source: Source, folder: Path, part: str, bar: 
     return path
 
 
-def _summarise(done: Sequence[tuple[Conversion, Path]], part: str, bar: Bar) -> None:
+def _summarise(done: Sequence[tuple[Conversion, Path]], part: str) -> None:
     from aiart_convert.conversion_report import conversion_table, doubts, verdict_table
 
     conversions = [conversion for conversion, _ in done]
     sizes = [(conversion, path.stat().st_size) for conversion, path in done]
-    click.echo(f"{conversion_table(sizes, bar)}\n\n{verdict_table(conversions, part)}")
+    click.echo(f"{conversion_table(sizes)}\n\n{verdict_table(conversions, part)}")
     for doubt in doubts(conversions[0], part):
         say(f"warning: {doubt}")
     accepted = [path for conversion, path in done if conversion.is_accepted]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from aiart_convert import INTEGER
+from aiart_convert import INTEGER, SHIFTED
 from aiart_convert.edge_process import Runtime, installed_runtimes, score_on_edge
 from aiart_convert.golden import golden_scores
 from aiart_convert.head import Completeness, find_head, measure_completeness
@@ -67,9 +67,11 @@ class Conversion:
         network: a TFLite flatbuffer.
         description: what its file shall say of itself.
         verifications: how it compares with the Keras model, one per runtime.
-        is_accepted: whether it reached the bar with each of them.
+        bar: what it had to reach.
+        is_accepted: whether it reached that with each runtime.
         verdicts: what its verdicts are worth: out of fold, or with the runtime that agrees least.
-        calibration: the pictures that it was calibrated on, none where its precision needs none.
+        calibration: the pictures that it was calibrated on, or its logit corrected, none where its
+            precision needs none.
         spread: how far apart the ranges of two calibrations are, None where there were not two.
         remedy: where an int8 network was not accepted, else None.
         completeness: of its evidence, None where its head is not linear in pooled maps; where it
@@ -79,6 +81,7 @@ class Conversion:
     network: bytes
     description: ModelDescription
     verifications: tuple[Verification, ...]
+    bar: Bar
     is_accepted: bool
     verdicts: Verdicts
     calibration: tuple[SplitRow, ...]
@@ -91,10 +94,9 @@ def convert_source(
     source: Source,
     model: keras.Model,
     rule: InputRule,
-    precisions: Iterable[str],
+    bars: Mapping[str, Bar],
     part: str,
     form: Form,
-    bar: Bar,
     tell: Callable[[str], None],
     out_of_fold: OutOfFold | None = None,
 ) -> Iterator[Conversion]:
@@ -104,10 +106,9 @@ def convert_source(
         source: where the model, its split and its pictures come from.
         model: the Keras model.
         rule: how it wants its pictures.
-        precisions: of `aiart_convert.PRECISIONS`.
+        bars: what the file of each precision of `aiart_convert.PRECISIONS` must reach.
         part: of the split, on which the result is compared with the Keras model.
         form: how the results shall be.
-        bar: what they must reach.
         tell: is told what begins, since each of it takes its time.
         out_of_fold: has the rule of the results. Default: each gets its own, fitted on the
             validation part, whatever `part` is, on the scores of all runtimes together.
@@ -122,9 +123,9 @@ def convert_source(
     """
     kind_of_output(model)  # else it would be blamed for what it predicts
     decision = out_of_fold.rule if out_of_fold else None
-    gate = _Gate(source, model, rule, part, bar, decision)
+    gate = _Gate(source, model, rule, part, decision)
     draws = draw_representative(source.rows, form.calibration)
-    for precision in precisions:
+    for precision, bar in bars.items():
         runtimes = installed_runtimes(precision, form.target)
         first, second = (
             partial(representative_pixels, source.folder, draw, rule) for draw in draws
@@ -135,15 +136,15 @@ def convert_source(
         names = ", ".join(runtime.name for runtime in runtimes)
         tell(f"running {precision} with {names}")
         fitted, verifications = gate.judge(network, runtimes)
-        is_accepted = gate.is_passed(verifications)
+        is_accepted = _is_passed(bar, verifications)
         head = find_head(network)
         completeness = gate.measure(network, head, runtimes) if head else None
         least = min(verifications, key=lambda one: (one.agreement, one.accuracy))
-        calibrates, remedy = precision in INTEGER, None
+        ranges, remedy = precision in INTEGER, None
         if precision == "int8" and not is_accepted:
             tell("looking for layers that int8 hurts")
             largest = _FLOAT16 * len(network)
-            remedy = _find_remedy(plain, first, form, gate, runtimes[0], largest)
+            remedy = _find_remedy(plain, first, form, gate, bar, runtimes[0], largest)
         yield Conversion(
             network=network,
             description=describe(
@@ -160,11 +161,12 @@ def convert_source(
                 head if completeness and completeness.holds else None,
             ),
             verifications=verifications,
+            bar=bar,
             is_accepted=is_accepted,
             verdicts=out_of_fold.verdicts if out_of_fold else least.verdicts,
-            calibration=draws[0] if calibrates else (),
+            calibration=draws[0] if ranges or precision in SHIFTED else (),
             spread=spread(network, _convert(plain, precision, form, second))
-            if calibrates and draws[1]
+            if ranges and draws[1]
             else None,
             remedy=remedy,
             completeness=completeness,
@@ -179,7 +181,7 @@ def to_network(
     form: Form,
     representative: Representative,
 ) -> tuple[keras.Model, bytes]:
-    """Convert a model, and correct what int8 adds to its logits.
+    """Convert a model, and correct what 8-bit weights add to its logits.
 
     Args:
         source: where the model comes from.
@@ -208,7 +210,7 @@ def to_network(
     )
     plain = build()
     network = _convert(plain, precision, form, representative)
-    if precision == "int8":
+    if precision in SHIFTED:
         with silenced():
             shift = find_shift(plain, network, representative)
         network = _convert(build(shift=shift), precision, form, representative)
@@ -224,7 +226,6 @@ class _Gate:
         model: keras.Model,
         rule: InputRule,
         part: str,
-        bar: Bar,
         decision: DecisionRule | None,
     ) -> None:
         self._validation = rows_of(source.rows, "validation")
@@ -240,7 +241,6 @@ class _Gate:
             read_picture(source.folder, row)
         self._pictures = [source.folder / row.path for row in self._judged]
         self._rule = rule
-        self._bar = bar
         self._decision = decision
         scores = predict(model, source.folder, self._compared, rule)
         self._keras_scores = scores if source.labels == LABELS else scores[:, ::-1]
@@ -273,6 +273,7 @@ class _Gate:
                 self._compared,
                 self._keras_scores,
                 scores,
+                decision,
                 self._weigh(scores, decision),
             )
             for name, scores in compared.items()
@@ -293,9 +294,9 @@ class _Gate:
         some = self._pictures[:: -(-len(self._pictures) // _EXPLAINED)]
         return measure_completeness(network, head, some, self._rule, runtimes)
 
-    def is_passed(self, verifications: Sequence[Verification]) -> bool:
-        """Say whether a network reaches the bar with every runtime."""
-        return all(map(self._bar.is_reached, verifications))
+
+def _is_passed(bar: Bar, verifications: Iterable[Verification]) -> bool:
+    return not any(map(bar.shortfalls, verifications))
 
 
 def _convert(
@@ -317,6 +318,7 @@ def _find_remedy(
     representative: Representative,
     form: Form,
     gate: _Gate,
+    bar: Bar,
     runtime: Runtime,
     largest: int,
 ) -> Remedy:
@@ -329,6 +331,6 @@ def _find_remedy(
             if len(network) > largest:
                 break
             _, verifications = gate.judge(network, (runtime,))
-            if gate.is_passed(verifications):
+            if _is_passed(bar, verifications):
                 return Remedy(tuple(worst), keep_float)
     return Remedy(tuple(worst), ())

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from typing import Any
 
 from aiart_convert.conversion import Conversion
-from aiart_convert.verify import Bar
 
 FEW = 100  # pictures of a class; on fewer, a share of a twentieth says little
 
@@ -17,12 +16,11 @@ _WIDTH = 80  # of a terminal
 _CHANCE = 0.05  # above it, answers may well have nothing to do with the classes
 
 
-def conversion_table(conversions: Sequence[tuple[Conversion, int]], bar: Bar) -> str:
+def conversion_table(conversions: Sequence[tuple[Conversion, int]]) -> str:
     """Lay out how converted files compare with the Keras model, a line for each runtime.
 
     Args:
         conversions: of one model, each with the bytes of its file.
-        bar: that they had to reach.
 
     Returns:
         A Markdown table, aligned so that it can be read as it is, at most 80 columns wide.
@@ -36,7 +34,7 @@ def conversion_table(conversions: Sequence[tuple[Conversion, int]], bar: Bar) ->
             f"{figures.accuracy:.1%}",
             f"{figures.agreement:.1%}",
             f"{figures.mean_drift:.4f}",
-            "passed" if bar.is_reached(figures) else "FAILED",
+            "FAILED" if conversion.bar.shortfalls(figures) else "passed",
         )
         for conversion, size in conversions
         for figures in conversion.verifications
@@ -124,14 +122,13 @@ def doubts(conversion: Conversion, part: str) -> list[str]:
     return found
 
 
-def conversion_document(conversion: Conversion, size: int, part: str, bar: Bar) -> dict[str, Any]:
+def conversion_document(conversion: Conversion, size: int, part: str) -> dict[str, Any]:
     """Say of a conversion what a program may want to know.
 
     Args:
         conversion: of a model.
         size: of its file, bytes.
         part: of the split, on which it was compared.
-        bar: that it had to reach.
 
     Returns:
         What is written beside the file, as JSON.
@@ -140,10 +137,10 @@ def conversion_document(conversion: Conversion, size: int, part: str, bar: Bar) 
         "precision": conversion.description.precision,
         "size": size,
         "accepted": conversion.is_accepted,
-        "bar": asdict(bar),
+        "bar": asdict(conversion.bar),
         "part": part,
         "runtimes": [
-            asdict(figures) | {"passed": bar.is_reached(figures)}
+            asdict(figures) | {"passed": not conversion.bar.shortfalls(figures)}
             for figures in conversion.verifications
         ],
         "origin": dict(conversion.description.origin),
@@ -153,29 +150,23 @@ def conversion_document(conversion: Conversion, size: int, part: str, bar: Bar) 
     }
 
 
-def failure(conversion: Conversion, part: str, bar: Bar) -> str:
+def failure(conversion: Conversion, part: str) -> str:
     """Say why a conversion was not accepted.
 
     Args:
         conversion: that was not.
         part: of the split, on which it was compared.
-        bar: that it had to reach.
 
     Returns:
         A phrase about the runtime with which it did worst.
     """
+    bar = conversion.bar
     worst = min(
-        (figures for figures in conversion.verifications if not bar.is_reached(figures)),
+        filter(bar.shortfalls, conversion.verifications),
         key=lambda figures: (figures.agreement, figures.accuracy),
     )
-    right, keras_right, alike = (
-        round(share * worst.n) for share in (worst.accuracy, worst.keras_accuracy, worst.agreement)
-    )
-    return (
-        f"run by {worst.runtime} it answers {right} of {worst.n} {part} pictures rightly (Keras "
-        f"{keras_right}, so at least {(1 - bar.max_drop) * keras_right:.2f} are asked) and {alike} "
-        f"as Keras does (at least {bar.min_agreement * worst.n:.2f})"
-    )
+    phrases = ", and ".join(bar.shortfalls(worst))
+    return f"run by {worst.runtime}, on the {part} part {phrases}"
 
 
 def _table(*lines: tuple[str, ...]) -> str:

@@ -86,6 +86,18 @@ def test_the_command_that_is_offered_makes_a_file_that_passes(
     assert f'"keep_float": "{description.origin["keep_float"]}"' in inspected
 
 
+def test_dynamic_is_corrected_on_training_pictures_and_has_a_bar_of_its_own(
+    fragile_run: Path, aiart_convert: Command, tmp_path: Path
+) -> None:
+    options = ("--quantize", "dynamic", "--target", "litert", "--out", tmp_path)
+    result = aiart_convert(fragile_run, *options)
+    assert result.exit_code == 4, result.output
+    assert "points below Keras's (at most 0.5)" in result.stderr
+    said = json.loads((tmp_path / "model-dynamic.tflite.rejected.json").read_text())
+    assert said["bar"]["min_agreement"] == 0.96
+    assert said["calibration"]["pictures"] > 0
+
+
 def test_another_bar_lets_it_through(
     refused: Result, fragile_run: Path, aiart_convert: Command, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from keras import layers
 from numpy.typing import NDArray
 
 from aiart_convert import PRECISIONS, TARGETS
+from aiart_convert.conversion import to_network
 from aiart_convert.inspection import inspect_file
 from aiart_convert.operators import operators, unsupported
 from aiart_convert.quantize import (
@@ -22,6 +23,7 @@ from aiart_convert.quantize import (
     partial_converter,
     with_two_scores,
 )
+from aiart_convert.source import Source
 from aiart_edge import InputRule
 from aiart_edge.runtime import load_network
 from aiart_train.evaluation.evaluate import to_scores
@@ -256,6 +258,20 @@ def test_a_layer_to_keep_that_is_not_there_is_refused_with_those_that_are() -> N
 def test_a_network_that_drifted_one_way_is_shifted_the_other_way(io: str, batch: int) -> None:
     drifted = convert(small_network(batch, shift=0.3), "int8", some_pixels, Form(io, batch))
     assert find_shift(small_network(batch), drifted, some_pixels) == pytest.approx(-0.3, abs=0.05)
+
+
+def test_what_8_bit_weights_move_one_way_is_moved_back() -> None:
+    source = Source(Path("model.keras"), "small", (), Path(), "")
+    mixed, head = layers.Dense(2), layers.Dense(1, "sigmoid", kernel_initializer="ones")
+    model = build(mixed, head)
+    kernel = np.full((12 * 16 * 3, 2), 0.001)  # beside a weight of 1, it is rounded to nothing
+    kernel[0] = 1
+    mixed.set_weights([kernel, np.zeros(2)])
+    form = Form(target="litert")
+    plain, network = to_network(source, model, RULE, "dynamic", form, some_pixels)
+    before = find_shift(plain, convert(plain, "dynamic", some_pixels, form), some_pixels)
+    assert before > 0.1
+    assert abs(find_shift(plain, network, some_pixels)) < 0.2 * before
 
 
 def test_dense_layers_of_8_bit_weights_have_a_scale_a_channel_where_the_runtime_knows_it() -> None:
