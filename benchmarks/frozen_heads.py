@@ -24,13 +24,14 @@ import keras
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.special import expit
 from sklearn.preprocessing import StandardScaler
 
 from aiart_convert.quantize import Form, convert
 from aiart_edge.decision import LABELS
 from aiart_edge.files import PATH, write_atomically
-from aiart_edge.image import InputRule
+from aiart_edge.image import InputRule, read_pixels
 from aiart_edge.program import run
 from aiart_train.data.dataset import scan
 from aiart_train.data.duplicates import near_pairs
@@ -44,10 +45,16 @@ from aiart_train.data.split import (
 )
 from aiart_train.evaluation.evaluate import measure
 from aiart_train.learning.architectures import ARCHITECTURES
+from aiart_train.learning.augment import augment
+from aiart_train.learning.features import FeatureCache
 from aiart_train.learning.kernels import fold_scales, round_kernels
 from aiart_train.learning.linear_head import regress
-from aiart_train.learning.recipes import HEAD
-from benchmarks.features import FeatureCache, view_of
+from aiart_train.learning.recipes import HEAD, Augmentation
+
+# Crops of .5 to 1 of the area, reduced to .5 to 1 of the size and enlarged again, as JPEG.
+VIEW = Augmentation(flip=True, zoom=0.3, rescale=1, jpeg=1)
+
+_CANVAS = 1.5  # times the network's size, out of which views are cut so that they are sharp
 
 _DATA = "data"  # a link to the pictures
 _WIDTH = 768  # of CLIP's tokens
@@ -199,6 +206,29 @@ def screen(
             click.echo(f"| {label} | {cells} |")
 
 
+def view_of(path: Path, sha256: str, size: int, number: int) -> NDArray[np.uint8]:
+    """Read a picture as it is, or changed in all ways at once.
+
+    Args:
+        path: of the picture.
+        sha256: of its file; with the number, the only source of chance.
+        size: pixels a side.
+        number: of the view; 0 is the picture as it is.
+
+    Returns:
+        uint8 of shape [1, size, size, 3].
+
+    Raises:
+        PictureError: it cannot be read.
+    """
+    if number == 0:
+        return read_pixels(path, InputRule(size, size))
+    canvas = round(_CANVAS * size)
+    image = Image.fromarray(read_pixels(path, InputRule(canvas, canvas))[0])
+    rng = np.random.default_rng([number, int(sha256, 16)])
+    return np.asarray(augment(image, (size, size), VIEW, rng))[np.newaxis]
+
+
 def find_leaks(
     rows: Sequence[SplitRow], group_of: Callable[[str, str], str | None]
 ) -> Iterator[str]:
@@ -287,8 +317,8 @@ def _columns(width: int, cut: int, seen: str) -> NDArray[np.int_]:
 def _read(
     cache: FeatureCache, rows: Sequence[SplitRow], view: int, columns: NDArray[np.int_]
 ) -> NDArray[np.float32]:
-    found = cache.read([(row.sha256, view) for row in rows])
-    return found[:, columns].astype(np.float32)
+    found = cache.read([(row.sha256, view) for row in rows])[:, columns]
+    return found.astype(np.float32)
 
 
 def _pictures(folder: Path) -> list[SplitRow]:

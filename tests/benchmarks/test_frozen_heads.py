@@ -10,8 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from aiart_train.data.split import SplitRow
-from benchmarks.features import FeatureCache, view_of
-from benchmarks.frozen_heads import find_leaks, main
+from benchmarks.frozen_heads import find_leaks, main, view_of
 from tests.conftest import draw_smooth, draw_strokes
 
 NETWORK = ("original", "--size", "64")
@@ -52,28 +51,6 @@ def test_features_are_computed_once_and_heads_are_scored_on_what_they_have_not_s
     balanced, auc, _ = (float(figure) for figure in plain.split("|")[2].split(";")[0].split())
     assert balanced > 0.7  # strokes and gradients are easily told apart, even by chance's features
     assert auc > 0.8
-
-
-def test_a_record_that_was_not_written_to_its_end_is_dropped(tmp_path: Path) -> None:
-    path, one, other = tmp_path / "cache.f16", ("ab" * 32, 0), ("cd" * 32, 3)
-    cache = FeatureCache(path, 2)
-    cache.add(one, np.array([1.5, -2]))
-    cache.add(other, np.array([3.0, 4]))
-    path.write_bytes(path.read_bytes()[:-1])
-    again = FeatureCache(path, 2)
-    assert one in again
-    assert other not in again
-    again.add(other, np.array([5.0, 6]))
-    assert FeatureCache(path, 2).read([other, one]).tolist() == [[5, 6], [1.5, -2]]
-
-
-def test_features_that_were_computed_twice_move_no_others(tmp_path: Path) -> None:
-    one, other = ("ab" * 32, 0), ("cd" * 32, 3)
-    cache = FeatureCache(tmp_path / "cache.f16", 2)
-    for key, value in ((one, 1.0), (one, 1.0), (other, 2.0)):
-        cache.add(key, np.full(2, value))
-    for opened in (cache, FeatureCache(tmp_path / "cache.f16", 2)):
-        assert opened.read([other, one]).tolist() == [[2, 2], [1, 1]]
 
 
 def test_a_view_depends_on_the_picture_and_its_number_alone(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,7 +119,19 @@ def fit(
             write_split(made.partial / SPLIT, rows)
             command = shlex.join(sys.argv)
             write_card(made.partial, make_card(FIT, recipe, dataset, seed, command))
+            _keep_features(made, wanted)
             _train(made, together)
+
+
+def _keep_features(made: NewRun, wanted: Wanted) -> None:
+    """Have what heads are fitted on kept where that is wanted, not in the run, where it will go."""
+    from aiart_train.learning.features import file_of
+    from aiart_train.run_folder import FEATURES
+
+    if wanted.features:
+        make_folder(wanted.features)
+        kept = wanted.features.resolve() / file_of(wanted.recipe, wanted.seed)
+        (made.partial / FEATURES).symlink_to(kept)
 
 
 def _train(made: NewRun, together: Workers | None) -> None:
@@ -133,6 +146,7 @@ def _train(made: NewRun, together: Workers | None) -> None:
     from aiart_train.run_folder import (
         CARD,
         CHECKPOINT,
+        FEATURES,
         MODEL,
         SPLIT,
         read_card,
@@ -145,18 +159,19 @@ def _train(made: NewRun, together: Workers | None) -> None:
     rows = read_split(made.partial / SPLIT)
     recipe, folder, seed = from_dict(card["recipe"]), Path(card["data"]["folder"]), card["seed"]
     trained, validation, test = (rows_of(rows, part) for part in PARTS)
-    checkpoint, shown = (
-        made.partial / CHECKPOINT,
-        listener(Forecast(recipe, len(trained), len(validation))),
-    )
+    checkpoint, features = made.partial / CHECKPOINT, made.partial / FEATURES
+    shown = listener(Forecast(recipe, len(trained), len(validation)))
     with usage_errors(UnfitRecipe):
         if together is None:
-            model, history = train(recipe, folder, rows, seed, checkpoint, shown)
+            model, history = train(recipe, folder, rows, seed, checkpoint, shown, features=features)
         else:
             shared = together.divide(rows, recipe.batch_size)
-            model, history = train(recipe, folder, shared, seed, checkpoint, shown, together.scope)
-    validated = predict(model, folder, validation, recipe.input, progress("Validating"))
-    tested = predict(model, folder, test, recipe.input, progress("Testing"))
+            model, history = train(
+                recipe, folder, shared, seed, checkpoint, shown, together.scope, features
+            )
+    score = partial(predict, features=features if recipe.head_views and not recipe.epochs else None)
+    validated = score(model, folder, validation, recipe.input, progress("Validating"))
+    tested = score(model, folder, test, recipe.input, progress("Testing"))
     decisions = apply_rule(tested, fit_decision(validated, targets(validation)))
     counts = Counter(row.part for row in rows)
     card |= {
@@ -265,6 +280,7 @@ def crossval(
             write_split(fold / SPLIT, rows)
             write_card(fold, card | {"kind": FIT})
         write_card(made.partial, card | {"folds": folds, "measure": list(apart)})
+        _keep_features(made, wanted)
         _cross_validate(made)
 
 
@@ -275,10 +291,11 @@ def _cross_validate(made: NewRun) -> None:
     from aiart_train.evaluation.scores import SCORES, write_scores
     from aiart_train.learning.fit import UnfitRecipe
     from aiart_train.report.run import headline, save_report
-    from aiart_train.run_folder import CARD, SPLIT, read_card
+    from aiart_train.run_folder import CARD, FEATURES, SPLIT, read_card
 
     card = read_card(made.partial / CARD)
     recipe, folder, seed = from_dict(card["recipe"]), Path(card["data"]["folder"]), card["seed"]
+    features = made.partial / FEATURES
     rows: list[ScoredRow] = []
     rates: dict[bool, float] = {}
     for number in range(1, card["folds"] + 1):
@@ -288,7 +305,7 @@ def _cross_validate(made: NewRun) -> None:
         trained, validated = (len(rows_of(split, part)) for part in ("train", "validation"))
         shown = listener(Forecast(recipe, trained, validated, card["folds"] - number, rates))
         with usage_errors(UnfitRecipe):
-            rows += score_fold(recipe, folder, split, seed, number, fold, shown)
+            rows += score_fold(recipe, folder, split, seed, number, fold, shown, features)
     report = pooled_report(made.folder.name, f"a network of {card['folds']}", card, rows)
     write_scores(made.partial / SCORES, rows)
     save_report(made.partial, report)

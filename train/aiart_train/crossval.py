@@ -34,6 +34,7 @@ def score_fold(
     number: int,
     fold_folder: Path,
     listener: Listener,
+    features: Path,
 ) -> tuple[ScoredRow, ...]:
     """Train on one fold's training part and score its test part, or read what was scored before.
 
@@ -47,6 +48,7 @@ def score_fold(
         number: of the fold.
         fold_folder: of its files; a checkpoint in it is gone on from.
         listener: is told how it goes.
+        features: the file in which what a head is fitted on is kept for the folds to come.
 
     Returns:
         The scored rows of the test part.
@@ -58,11 +60,12 @@ def score_fold(
     if not (fold_folder / SCORES).exists():
         keras.utils.clear_session()  # of the fold before
         checkpoint = fold_folder / CHECKPOINT
-        model, history = fit(recipe, folder, rows, seed, checkpoint, listener)
+        model, history = fit(recipe, folder, rows, seed, checkpoint, listener, features=features)
+        kept = None if recipe.epochs else features
         scored: tuple[ScoredRow, ...] = ()
         for part in ("validation", "test"):
             if pictures := rows_of(rows, part):
-                scores = predict(model, folder, pictures, recipe.input)
+                scores = predict(model, folder, pictures, recipe.input, features=kept)
                 scored += add_scores(pictures, scores, number)
         model.save(fold_folder / MODEL)
         write_history(fold_folder, history)

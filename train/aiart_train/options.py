@@ -34,6 +34,7 @@ class Wanted:
         by_source: whether to keep sources whole.
         tested: the split whose test part is held out, or None.
         runs: the folder of all runs.
+        features: a folder in which to keep what heads are fitted on, or None.
         resume: whether to go on with a run that was broken off.
     """
 
@@ -46,6 +47,7 @@ class Wanted:
     by_source: bool
     tested: Path | None
     runs: Path
+    features: Path | None
     resume: bool
 
     @property
@@ -154,6 +156,13 @@ def training_options(command: Callable[..., None]) -> Command:
             default=Path("runs"),
             show_default=True,
             help="The folder in which the run folder is made.",
+        ),
+        click.option(
+            "--features",
+            type=click.Path(file_okay=False, path_type=Path),
+            metavar="FOLDER",
+            help="Keep in FOLDER what the pretrained network sees in each picture, and use what "
+            "lies there.",
         ),
         click.option(
             "--resume", is_flag=True, help="Go on with the newest run that was broken off."

@@ -43,6 +43,7 @@ MODEL = "model.keras"
 SPLIT = "split.csv"
 CARD = "card.json"
 CHECKPOINT = "checkpoint.npz"
+FEATURES = ".features.f16"  # goes when the run is complete; a link where it shall stay
 
 FIT, CROSSVAL = "fit", "crossval"  # kinds of runs, named as the commands that make them
 

@@ -16,6 +16,7 @@ from aiart_edge import InputRule
 from aiart_train.data.dataset import scan
 from aiart_train.data.split import SplitRow, draw_split
 from aiart_train.learning.batches import PictureBatches
+from aiart_train.learning.features import FeatureBatches, open_cache
 from aiart_train.learning.linear_head import fit_head
 from aiart_train.learning.recipes import HEAD, Augmentation
 
@@ -54,7 +55,9 @@ def build(scale: float = 1.0) -> keras.Model:
 def fitted(
     model: keras.Model, batches: PictureBatches, views: int = 1, consistency: float = 0.0
 ) -> keras.Model:
-    fit_head(model, batches, views, PENALTY, consistency, lambda _step, _steps: None)
+    with open_cache(None, model) as cache:
+        features, head = FeatureBatches(batches, model, cache), model.get_layer(HEAD)
+        fit_head(head, features, views, PENALTY, consistency, lambda _step, _steps: None)
     return model
 
 
@@ -132,7 +135,10 @@ def test_a_feature_that_hardly_varies_is_hardly_used(batches: PictureBatches) ->
 
 def test_steps_are_told(batches: PictureBatches) -> None:
     told: list[tuple[int, int]] = []
-    fit_head(build(), batches, 2, PENALTY, 0.0, lambda step, steps: told.append((step, steps)))
+    model = build()
+    with open_cache(None, model) as cache:
+        features, head = FeatureBatches(batches, model, cache), model.get_layer(HEAD)
+        fit_head(head, features, 2, PENALTY, 0.0, lambda step, steps: told.append((step, steps)))
     count = 2 * len(batches)
     assert told == [(step, count) for step in range(1, count + 1)]
 
@@ -142,22 +148,21 @@ def test_a_full_disk_is_one_line(art: Path) -> None:
 import resource, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
-from test_linear_head import PENALTY, build
+from test_linear_head import build, fitted
 from aiart_edge import AiartError, InputRule
 from aiart_train.learning import batches
 from aiart_train.data.dataset import scan
-from aiart_train.learning.linear_head import fit_head
 from aiart_train.data.split import draw_split
 batches.CACHE_BYTES = 0
 rows = draw_split(scan(Path({str(art)!r})), 0)
 source = batches.PictureBatches(Path({str(art)!r}), rows, InputRule(24, 24), 32)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # as if no more fitted on the disk
 try:
-    fit_head(build(), source, 1, PENALTY, 0.0, lambda step, steps: None)
+    fitted(build(), source)
 except AiartError as error:
     print(error.format_message())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("no room for features in ")
+    assert "features.f16: no room for features (" in done.stdout
     assert done.stdout.rstrip().endswith("take fewer --head-views")

@@ -28,6 +28,9 @@ from aiart_train.data.dataset import Dataset
 from aiart_train.data.duplicates import group, near_pairs
 from aiart_train.data.split import SplitRow, make_row
 from aiart_train.evaluation.calibration import Decisions
+from aiart_train.learning.batches import PictureBatches
+from aiart_train.learning.features import FeatureBatches, open_cache
+from aiart_train.learning.recipes import HEAD
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 MOST_FPR = 0.05  # share of human art called `ai`, at which the true positive rate is told
@@ -146,6 +149,7 @@ def predict(
     rows: Sequence[SplitRow],
     rule: InputRule,
     progress: Callable[[Sequence[int]], Iterable[int]] = iter,
+    features: Path | None = None,
 ) -> NDArray[np.float64]:
     """Score pictures with a Keras model.
 
@@ -155,15 +159,24 @@ def predict(
         rows: the pictures.
         rule: how the model wants them.
         progress: wraps the steps that are walked through. Default: nothing.
+        features: the file in which what this model's head sees is kept, see
+            `learning.features.file_of`; of a model whose head alone was trained. Default: none is.
 
     Returns:
         float64 of shape [n, 2], p(ai) and p(human), not calibrated.
 
     Raises:
         PictureError: a picture cannot be read.
-        AiartError: a score is no probability.
+        AiartError: a score is no probability, or there is no room for the features.
     """
-    outputs = []
+    outputs: list[NDArray[np.float32]] = []
+    if features:
+        pictures = PictureBatches(folder, rows, rule, _BATCH_SIZE)
+        with open_cache(features, model) as cache:
+            batches = FeatureBatches(pictures, model, cache)
+            for number in progress(range(len(batches))):
+                outputs.append(np.asarray(model.get_layer(HEAD)(batches[number][0])))
+        return to_scores(np.concatenate(outputs))
     for start in progress(range(0, len(rows), _BATCH_SIZE)):
         batch = rows[start : start + _BATCH_SIZE]
         pixels = [read_pixels(folder / row.path, rule) for row in batch]

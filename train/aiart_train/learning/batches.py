@@ -9,6 +9,7 @@ import weakref
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -25,6 +26,8 @@ from aiart_train.learning.recipes import UNCHANGED, Augmentation
 
 # Of decoded pictures of one size, on disk; what does not fit is decoded again each time.
 CACHE_BYTES = 1 << 32
+
+Key = tuple[str, int]  # the SHA-256 of a picture's file, in hex, and the number of the view
 
 # Views are cut out of a picture this much larger than the network's input, so that they are sharp.
 _CANVAS = 1.5
@@ -62,6 +65,7 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
     ) -> None:
         super().__init__()
         self._folder, self._rows, self._rule = folder, rows, rule
+        self.sha256s = [row.sha256 for row in rows]
         self._batch_size, self._seed = batch_size, seed
         ways = (UNCHANGED if seed is None else augmentation).ways
         self._ways = (UNCHANGED, *ways)
@@ -84,16 +88,37 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
     def __getitem__(
         self, index: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
-        start = index * self._batch_size
-        places = range(start, min(start + self._batch_size, len(self._order)))
-        chosen = self._order[places]
-        targets = [[LABELS.index(self._rows[position].label)] for position in chosen]
         try:
-            pixels = np.stack(list(self._decoders.map(self._view, places)))
+            pixels = np.stack(list(self._decoders.map(self._view, self._places(index))))
         except PictureError as error:
             self.problem = error
             raise
-        return pixels, np.array(targets, dtype=np.float32), self._shown_weights[chosen]
+        return (pixels, *self.targets(index))
+
+    def targets(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Give the targets and weights of a batch, without its pixels.
+
+        Args:
+            index: of the batch.
+
+        Returns:
+            float32 of shapes [n, 1] and [n].
+        """
+        chosen = self._order[self._places(index)]
+        targets = [[LABELS.index(self._rows[position].label)] for position in chosen]
+        return np.array(targets, dtype=np.float32), self._shown_weights[chosen]
+
+    def keys(self, index: int) -> list[Key]:
+        """Say what stands in a batch of the view that is shown.
+
+        Args:
+            index: of the batch.
+
+        Returns:
+            Of each picture what alone decides, with the augmentation, how it looks.
+        """
+        chosen = self._order[self._places(index)]
+        return [(self.sha256s[position], self._shown) for position in chosen]
 
     def begin_epoch(self, number: int) -> None:
         """Draw what an epoch shows: half of it as it is, the rest changed in one way each.
@@ -107,7 +132,8 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             self.begin_view(0)
             return
         rng, count = np.random.default_rng([self._seed, number]), len(self._rows)
-        self._epoch, self._shown_weights = number, self._weights
+        self._shown, self._shown_weights = number, self._weights
+        self._chance = partial(_of_epoch, self._seed, number)
         if self._balanced:
             self._order = rng.choice(count, count, p=self._weights / self._weights.sum())
             self._shown_weights = np.ones_like(self._weights)
@@ -119,12 +145,20 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
     def begin_view(self, number: int) -> None:
         """Show the pictures in the rows' order: as they are, or changed in one way alone.
 
+        Chance has its way from the picture's file and the number, so that a view is the same in
+        every fold.
+
         Args:
             number: 0 for the pictures as they are; from 1, the ways of the augmentation take turns.
         """
-        self._epoch, self._order = number, np.arange(len(self._rows))
+        self._shown, self._order = number, np.arange(len(self._rows))
+        self._chance = partial(_of_picture, self.sha256s, number)
         way = (number - 1) % (len(self._ways) - 1) + 1 if number else 0
         self._shown_ways, self._shown_weights = np.full_like(self._order, way), self._weights
+
+    def _places(self, index: int) -> range:
+        start = index * self._batch_size
+        return range(start, min(start + self._batch_size, len(self._order)))
 
     def _view(self, place: int) -> NDArray[np.uint8]:
         """Show what comes at a place in the order."""
@@ -136,9 +170,17 @@ class PictureBatches(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has 
             self._caches[rule].put(position, pixels)
         if how == UNCHANGED or self._seed is None:
             return pixels
-        rng = np.random.default_rng([self._seed, self._epoch, place])
+        rng = np.random.default_rng(self._chance(place))
         size = (self._rule.width, self._rule.height)
         return np.asarray(augment(Image.fromarray(pixels), size, how, rng))
+
+
+def _of_epoch(seed: int, number: int, place: int) -> list[int]:
+    return [seed, number, place]
+
+
+def _of_picture(sha256s: Sequence[str], number: int, place: int) -> list[int]:
+    return [number, int(sha256s[place], 16)]
 
 
 def _weigh(rows: Sequence[SplitRow], balance: str) -> NDArray[np.float32]:

@@ -21,9 +21,10 @@ from aiart_train.data.split import SplitRow, rows_of
 from aiart_train.learning.architectures import ARCHITECTURES
 from aiart_train.learning.batches import PictureBatches
 from aiart_train.learning.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from aiart_train.learning.features import FeatureBatches, open_cache
 from aiart_train.learning.kernels import fold_scales, round_kernels
 from aiart_train.learning.linear_head import fit_head
-from aiart_train.learning.recipes import Recipe
+from aiart_train.learning.recipes import HEAD, Recipe
 
 History = dict[str, list[float]]
 
@@ -60,6 +61,7 @@ def fit(
     checkpoint: Path | None = None,
     listener: Listener = Listener(),
     scope: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    features: Path | None = None,
 ) -> tuple[keras.Model, History]:
     """Train a recipe's network on the training part of a split.
 
@@ -73,6 +75,8 @@ def fit(
         listener: is told how it goes. Default: nobody.
         scope: in which the model and its optimisers are built; see `workers.Workers`. Default: a
             plain one.
+        features: the file in which what the head is fitted on is kept, see `features.file_of`.
+            Default: none is.
 
     Returns:
         The model, not compiled, and for each figure (`loss`, `val_accuracy`, ...) its value after
@@ -89,6 +93,11 @@ def fit(
     with scope():
         model = build(recipe)
     first = _first_to_learn(model, recipe)  # before anything takes its time
+    if recipe.head_views:
+        fold_scales(model)
+        round_kernels(model)
+    # What never learns need not lie in a checkpoint.
+    learnt = model.variables if recipe.epochs else model.get_layer(HEAD).variables
     train, validation = rows_of(rows, "train"), rows_of(rows, "validation")
     batches = PictureBatches(
         folder, train, recipe.input, recipe.batch_size, seed, recipe.augmentation, recipe.balance
@@ -98,11 +107,11 @@ def fit(
         if checkpoint and checkpoint.exists():
             state = read_checkpoint(checkpoint)
         else:
-            state = _begin(model, recipe, batches, held_out, listener)
+            state = _begin(model, recipe, batches, held_out, listener, features)
             if checkpoint and recipe.head_views:
                 write_checkpoint(checkpoint, state)
         if state.kept:
-            _restore(model.variables, state.kept, checkpoint)
+            _restore(learnt, state.kept, checkpoint)
         if recipe.epochs:
             with scope():
                 _prepare(model, recipe, first, len(batches))
@@ -119,7 +128,7 @@ def fit(
                 verbose=0,
             )
             state = keeper.state
-    _restore(model.variables, state.kept, checkpoint)
+    _restore(learnt, state.kept, checkpoint)
     trained = _copy(model)
     if recipe.head_views:  # what the epochs behind the head's fit have moved
         round_kernels(trained)
@@ -168,31 +177,35 @@ def _begin(
     batches: PictureBatches,
     held_out: PictureBatches,
     listener: Listener,
+    features: Path | None,
 ) -> Checkpoint:
     """Fit the head, if the recipe does, and say how good it is."""
     if not recipe.head_views:
         return Checkpoint()
     listener.on_begin(1)
     fitted = _copy(model)  # with it no other worker is waited for: each fits the same head
-    fold_scales(fitted)
-    round_kernels(fitted)
-    fit_head(
-        fitted,
-        batches,
-        recipe.head_views,
-        recipe.head_penalty,
-        recipe.head_consistency,
-        listener.on_step,
-    )
-    fitted.compile(loss=_loss(recipe), metrics=["accuracy"])
-    figures = fitted.evaluate(batches, verbose=0, return_dict=True)
-    if len(held_out):
-        on_validation = fitted.evaluate(held_out, verbose=0, return_dict=True)
-        figures |= {f"val_{name}": value for name, value in on_validation.items()}
+    layer = fitted.get_layer(HEAD)
+    with open_cache(features, fitted) as cache:
+        seen, seen_held_out = (FeatureBatches(each, fitted, cache) for each in (batches, held_out))
+        fit_head(
+            layer,
+            seen,
+            recipe.head_views,
+            recipe.head_penalty,
+            recipe.head_consistency,
+            listener.on_step,
+        )
+        head = keras.Sequential([keras.Input(layer.input.shape[1:]), layer])
+        head.compile(loss=_loss(recipe), metrics=["accuracy"])
+        figures = head.evaluate(seen, verbose=0, return_dict=True)
+        if len(held_out):
+            on_validation = head.evaluate(seen_held_out, verbose=0, return_dict=True)
+            figures |= {f"val_{name}": value for name, value in on_validation.items()}
     figures = {name: float(value) for name, value in figures.items()}
     model.set_weights(fitted.get_weights())  # and leave the random state as it was
     listener.on_epoch(1, figures)
-    return Checkpoint().after_epoch(figures, _values(model.variables), always=True)
+    learnt = model if recipe.epochs else model.get_layer(HEAD)
+    return Checkpoint().after_epoch(figures, _values(learnt.variables), always=True)
 
 
 def _copy(model: keras.Model) -> keras.Model:

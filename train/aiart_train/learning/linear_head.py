@@ -1,16 +1,13 @@
 """The fit of a linear head, by logistic regression on the features that a network has already.
 
 Nothing else in a network changes then, so that each picture is run through it only once per view.
-The features lie in a temporary file and are read block by block, for scikit-learn's own regression
-wants all of them in memory.
+The features lie in a file and are read block by block, for scikit-learn's own regression wants all
+of them in memory.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -19,9 +16,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.preprocessing import StandardScaler
 
-from aiart_edge.errors import AiartError
-from aiart_train.learning.batches import PictureBatches
-from aiart_train.learning.recipes import HEAD
+from aiart_train.learning.features import FeatureBatches
 
 # What int8 blurs a mean of ReLU6 features by, at most. Added to each feature's own deviation, it
 # keeps the head from leaning on features that vary less than int8 can tell.
@@ -32,8 +27,8 @@ _ITERATIONS = 1000  # some fifty are needed
 
 
 def fit_head(
-    model: keras.Model,
-    batches: PictureBatches,
+    head: keras.layers.Dense,
+    features: FeatureBatches,
     views: int,
     penalty: float,
     consistency: float,
@@ -46,8 +41,8 @@ def fit_head(
     when a picture is changed.
 
     Args:
-        model: its last layer, `p_human`, gets new weights.
-        batches: of the training part.
+        head: gets new weights.
+        features: of the training part.
         views: of each picture, see `PictureBatches.begin_view`.
         penalty: of the sum of squared weights, beside the weighted mean of the cross-entropy.
         consistency: penalty of the squared differences between the logits of a picture's changed
@@ -56,32 +51,27 @@ def fit_head(
 
     Raises:
         PictureError: a picture cannot be read any more.
-        AiartError: there is no room for the features.
+        OutputError: there is no room for the features.
     """
-    features = keras.Model(model.inputs, model.get_layer(HEAD).input)
     scaler, targets, weights = StandardScaler(), [], []
-    with tempfile.TemporaryFile(buffering=0) as file:
-        for view in range(views):
-            batches.begin_view(view)
-            for number in range(len(batches)):
-                pixels, wanted, weight = batches[number]
-                found = np.asarray(features.predict_on_batch(pixels), dtype=np.float32)
-                scaler.partial_fit(found)
-                _write(file, found)
-                if view == 0:
-                    targets.append(wanted[:, 0])
-                    weights.append(weight)
-                on_step(view * len(batches) + number + 1, views * len(batches))
-        pictures, width = sum(map(len, targets)), len(scaler.mean_)
-        values = regress(
-            lambda block: _read(file, pictures, width, block),
-            np.concatenate(targets),
-            np.concatenate(weights),
-            scaler,
-            penalty,
-            consistency,
-        )
-    model.get_layer(HEAD).set_weights([values[:-1, np.newaxis], values[-1:]])
+    for view in range(views):
+        features.begin_view(view)
+        for number in range(len(features)):
+            found, wanted, weight = features[number]
+            scaler.partial_fit(found)
+            if view == 0:
+                targets.append(wanted[:, 0])
+                weights.append(weight)
+            on_step(view * len(features) + number + 1, views * len(features))
+    values = regress(
+        lambda block: np.stack([features.read(view, block) for view in range(views)]),
+        np.concatenate(targets),
+        np.concatenate(weights),
+        scaler,
+        penalty,
+        consistency,
+    )
+    head.set_weights([values[:-1, np.newaxis], values[-1:]])
 
 
 def regress(
@@ -137,27 +127,3 @@ def regress(
     ).x
     slopes = found[:-1] / scale
     return np.append(slopes, found[-1] - slopes @ mean)
-
-
-def _write(file: Any, found: NDArray[np.float32]) -> None:
-    """Write all of it: an unbuffered file may take less at once, and refuses on a full disk."""
-    try:
-        rest = memoryview(found.tobytes())
-        while rest:
-            rest = rest[file.write(rest) :]
-    except OSError as error:
-        raise AiartError(
-            f"no room for features in {tempfile.gettempdir()} ({error.strerror}): make room, name "
-            "another folder with the environment variable TMPDIR, or take fewer --head-views"
-        ) from error
-
-
-def _read(file: Any, pictures: int, width: int, block: slice) -> NDArray[np.float32]:
-    """Read some pictures' features, of shape [views, pictures, features]; views lie one by one."""
-    row = width * np.dtype(np.float32).itemsize
-    views = file.seek(0, os.SEEK_END) // (pictures * row)
-    found = np.empty((views, block.stop - block.start, width), np.float32)
-    for view in range(views):
-        file.seek((view * pictures + block.start) * row)
-        file.readinto(found[view])
-    return found

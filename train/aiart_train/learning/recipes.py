@@ -17,6 +17,7 @@ ARCHITECTURE_NAMES = (
     "mobilenet_v2",
     *(f"clip_vit_b16_cut{cut}" for cut in range(1, 13)),
 )
+FROM_CHANCE = ("original",)  # what no pretrained weights are for
 SCHEDULES = ("constant", "cosine")
 BALANCES = ("none", "class", "source")
 
