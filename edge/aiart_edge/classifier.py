@@ -10,10 +10,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aiart_edge.decision import LABELS, Label, Verdict, calibrate, decide, find_doubt
+from aiart_edge.decision import (
+    LABELS,
+    DecisionRule,
+    Label,
+    Verdict,
+    calibrate,
+    decide,
+    find_doubt,
+)
 from aiart_edge.errors import PictureError
 from aiart_edge.files import EMBEDDED_MODEL
-from aiart_edge.image import Picture, read_picture
+from aiart_edge.image import Picture, read_pictures
 from aiart_edge.model_file import ModelDescription
 from aiart_edge.networks import Opener, Pool, find_foreign, find_own
 from aiart_edge.program import count_cores
@@ -23,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aiart_edge.evidence import Explainer, Explanation
-    from aiart_edge.image import Look, Reserve, Source
+    from aiart_edge.image import InputRule, Look, Reserve, Source
     from aiart_edge.memory import Budget
 
 _DIGITS = 12  # of a SHA-256, that tell networks apart
@@ -39,6 +47,7 @@ class Classification:
         label: the likelier of the two, `ai` or `human`, however unsure.
         reason: why the picture cannot be judged, where that makes it `unsure`. Default none.
         seen: what `look` gave, where somebody looked; no part of the verdict. Default nothing.
+        decided_by: name of the network that was asked last, where there are two. Default none.
     """
 
     verdict: Verdict
@@ -46,6 +55,7 @@ class Classification:
     label: Label
     reason: str | None = None
     seen: Any = field(default=None, repr=False)
+    decided_by: str | None = None
 
 
 class Classifier(AbstractContextManager["Classifier"]):
@@ -54,7 +64,8 @@ class Classifier(AbstractContextManager["Classifier"]):
         with Classifier.load() as classifier:
             classifier.classify("picture.jpg").verdict
 
-    Several threads may use one classifier: each gets a copy of the network of its own.
+    Several threads may use one classifier: each gets a copy of the network of its own, unless that
+    is big.
 
     Args:
         open_network: gives a network, which takes raw pixels and gives two scores.
@@ -62,6 +73,7 @@ class Classifier(AbstractContextManager["Classifier"]):
         sha256: of the network, in hex. Default: not known.
         open_explainer: gives the network that tells where it finds its evidence. Default: there is
             none.
+        shared: threads share one copy, since each would cost too much. Default false.
 
     Attributes:
         description: as given.
@@ -74,9 +86,10 @@ class Classifier(AbstractContextManager["Classifier"]):
         description: ModelDescription,
         sha256: str = "",
         open_explainer: Callable[[], Explainer] | None = None,
+        shared: bool = False,
     ) -> None:
-        self._pool = Pool(open_network)
-        self._explainers = Pool(open_explainer, ready=0) if open_explainer else None
+        self._pool = Pool(open_network, shared=shared)
+        self._explainers = Pool(open_explainer, 0, shared) if open_explainer else None
         self.description = description
         self.sha256 = sha256
 
@@ -94,15 +107,18 @@ class Classifier(AbstractContextManager["Classifier"]):
         cls,
         path: Path | str = EMBEDDED_MODEL,
         *,
-        threads: int = 1,
+        threads: int | None = None,
         runtime: str = "auto",
         band: tuple[float, float] | None = None,
     ) -> Classifier:
         """Load a model file.
 
         Args:
-            path: of a file that `aiart-convert` wrote. Default: the embedded model.
-            threads: of the runtime, at most one for each core. Default 1.
+            path: of a file that `aiart-convert` wrote; the name of an installed model, `strong`; or
+                `cascade`, the embedded model and, where that is unsure, the strong one. Default:
+                the embedded one.
+            threads: of the runtime, at most one for each core. Default 1, and for a network of more
+                than 16 MB, of which there is one copy alone, one for each core.
             runtime: `litert`, `tflite`, or `auto` for the first of them that is installed. Default
                 `auto`.
             band: low and high, the calibrated p(ai) up to which a picture is `human` and from which
@@ -116,7 +132,18 @@ class Classifier(AbstractContextManager["Classifier"]):
             RuntimeUnavailable: no TFLite runtime that works is installed.
             ValueError: impossible threads or band, or an unknown runtime.
         """
-        return cls(*find_own(Path(path), threads=threads, runtime=runtime, band=band))
+        found = Path(path)
+        if found != EMBEDDED_MODEL:
+            from aiart_edge.named_models import CASCADE, find_model  # noqa: PLC0415
+
+            if str(path) == CASCADE:
+                from aiart_edge.cascade import load_cascade  # noqa: PLC0415
+
+                return load_cascade(threads=threads, runtime=runtime, band=band)
+            found = find_model(path)
+        # Whoever can alter a model that is installed can alter this line.
+        trusted = found == EMBEDDED_MODEL or found != Path(path)
+        return cls(*find_own(found, threads=threads, runtime=runtime, band=band, trusted=trusted))
 
     @classmethod
     def load_foreign(
@@ -178,7 +205,11 @@ class Classifier(AbstractContextManager["Classifier"]):
         Raises:
             PictureError: the picture cannot be read.
         """
-        return self._pool.scores(read_picture(source, self.description.input).pixels)
+        return self.score(*read_pictures(source, self._inputs))
+
+    def score(self, picture: Picture) -> NDArray[np.float32]:
+        """Give the network's own scores of a picture that was read as it wants it; see `scores`."""
+        return self._pool.scores(picture.pixels)
 
     def classify(
         self, source: Source, *, reserve: Reserve | None = None, look: Look | None = None
@@ -199,7 +230,7 @@ class Classifier(AbstractContextManager["Classifier"]):
             PictureError: the picture cannot be read.
             ValueError: an array of another type or shape, or a closed classifier.
         """
-        return self._judge(read_picture(source, self.description.input, reserve, look))
+        return self._judge(*read_pictures(source, self._inputs, reserve, look))
 
     def explain(self, source: Source) -> Explanation:
         """Give the verdict on a picture, and where in it the evidence lies.
@@ -220,24 +251,25 @@ class Classifier(AbstractContextManager["Classifier"]):
         """
         from aiart_edge.evidence import Explanation, occlude  # noqa: PLC0415  seldom wanted
 
-        picture = read_picture(source, self.description.input)
+        (picture,) = read_pictures(source, self._inputs)
         if self._explainers:
             found = self._explainers.lend(lambda explainer: explainer.explain(picture.pixels))
         else:
             found = occlude(self._pool.scores, picture.pixels)
-        classification = self._decide(picture, found.scores)
+        classification = self._decide(found.scores, picture)
         return Explanation(classification, found.places, found.intercept, found.logit, found.method)
 
-    def _judge(self, picture: Picture) -> Classification:
-        return self._decide(picture, self._pool.scores(picture.pixels))
+    @property
+    def _inputs(self) -> tuple[InputRule, ...]:
+        """How pictures are read."""
+        return (self.description.input,)
 
-    def _decide(self, picture: Picture, scores: NDArray[np.float32]) -> Classification:
+    def _judge(self, *pictures: Picture) -> Classification:
+        return self._decide(self.score(*pictures), *pictures)
+
+    def _decide(self, scores: NDArray[np.float32], picture: Picture) -> Classification:
         rule = self.description.decision
-        p_ai = float(calibrate(scores, rule.temperature))
-        doubt = find_doubt(picture)
-        label = LABELS[0] if p_ai >= 0.5 else LABELS[1]  # noqa: PLR2004
-        verdict = "unsure" if doubt else decide(p_ai, rule)
-        return Classification(verdict, p_ai, label, doubt, picture.seen)
+        return conclude(float(calibrate(scores, rule.temperature)), rule, picture)
 
     def classify_many(
         self, sources: Iterable[Source], *, jobs: int | None = None, look: Look | None = None
@@ -294,11 +326,28 @@ class Classifier(AbstractContextManager["Classifier"]):
     ) -> Classification | PictureError:
         try:
             with turn() as reserve:
-                picture = read_picture(source, self.description.input, reserve, look)
-            return self._judge(picture)
+                pictures = read_pictures(source, self._inputs, reserve, look)
+            return self._judge(*pictures)
         except PictureError as error:
             # A new one: the traceback of this one holds what was decoded so far.
             return type(error)(error.path, error.problem)
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def conclude(p_ai: float, rule: DecisionRule, picture: Picture) -> Classification:
+    """Make a classification of a probability.
+
+    Args:
+        p_ai: calibrated.
+        rule: how it becomes a verdict.
+        picture: as a network sees it.
+
+    Returns:
+        It, `unsure` with a reason where the picture shows too little.
+    """
+    doubt = find_doubt(picture)
+    label = LABELS[0] if p_ai >= 0.5 else LABELS[1]  # noqa: PLR2004
+    verdict = "unsure" if doubt else decide(p_ai, rule)
+    return Classification(verdict, p_ai, label, doubt, picture.seen)

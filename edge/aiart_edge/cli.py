@@ -90,9 +90,11 @@ def _form(*names: str, help: str) -> _Decorator:  # noqa: A002
     )
 
 
-def _check_threads(_context: click.Context, _option: click.Parameter, value: int) -> int:
+def _check_threads(
+    _context: click.Context, _option: click.Parameter, value: int | None
+) -> int | None:
     """Refuse more threads than there are cores; how many, no help text shall depend on."""
-    if value > count_cores():
+    if value and value > count_cores():
         raise click.BadParameter(f"{value} is more than the {count_cores()} cores of this machine")
     return value
 
@@ -102,7 +104,8 @@ _MODEL = click.option(
     type=PATH,
     default=EMBEDDED_MODEL,
     show_default="the embedded model",
-    help="A file that aiart-convert wrote.",
+    help="A file that aiart-convert wrote; or strong, where that is installed; or, for classify "
+    "and watch, cascade: strong where the embedded model is unsure.",
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="For machines.")
 _RUNTIME = click.option(
@@ -116,8 +119,7 @@ _THREADS = click.option(
     "--threads",
     type=click.IntRange(1),
     callback=_check_threads,
-    default=1,
-    show_default=True,
+    show_default="1; for a network above 16 MB, one for each core",
     help="Threads of the runtime, for one picture; at most one for each core.",
 )
 
@@ -444,7 +446,7 @@ def _load(
     labels: str | None,
     size: tuple[int, int] | None,
     logits: bool,
-    threads: int,
+    threads: int | None,
     runtime: str,
 ) -> Classifier:
     if threshold is not None:
@@ -466,7 +468,7 @@ def _load(
             labels=(first, second),
             size=size,
             logits=logits,
-            threads=threads,
+            threads=threads or 1,
             runtime=runtime,
             band=band or (0.5, 0.5),
         )
@@ -577,9 +579,10 @@ def _look(source: str | bytes | BinaryIO) -> Seen | None:
 def info(model: Path, as_json: bool) -> None:
     """Show what MODEL says of itself, or the embedded model."""
     from aiart_edge.model_file import read_model_file
+    from aiart_edge.named_models import find_model
     from aiart_edge.output import as_description
 
-    file = read_model_file(model)
+    file = read_model_file(find_model(model))
     network = {"bytes": len(file.network), "sha256": file.sha256}
     document = {"path": str(file.path), **asdict(file.description), "network": network}
     text = json.dumps(document, indent=1) + "\n" if as_json else as_description(document)
@@ -601,9 +604,10 @@ def schema() -> None:
 def doctor(model: Path, runtime: str, as_json: bool) -> None:
     """Examine this device, its packages, the model file and the network's answers."""
     from aiart_edge.doctor import examine
+    from aiart_edge.named_models import find_model
 
     with silenced():
-        checks = list(examine(model, runtime))
+        checks = list(examine(find_model(model), runtime))
     if as_json:
         click.echo(json.dumps([asdict(check) for check in checks], indent=1))
     else:
@@ -627,7 +631,7 @@ def bench(
     pictures: tuple[str, ...],
     count: int,
     model: Path,
-    threads: int,
+    threads: int | None,
     runtime: str,
     as_json: bool,
 ) -> None:
@@ -636,9 +640,10 @@ def bench(
     Without PICTURES, a JPEG of 1024 x 768 pixels is drawn and measured.
     """
     from aiart_edge.bench import measure
+    from aiart_edge.named_models import find_model
 
     with silenced():
-        report = measure(model, pictures, count=count, threads=threads, runtime=runtime)
+        report = measure(find_model(model), pictures, count=count, threads=threads, runtime=runtime)
     _print_document(report, as_json)
 
 

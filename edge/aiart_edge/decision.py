@@ -60,10 +60,22 @@ def calibrate(scores: ArrayLike, temperature: float) -> NDArray[np.float64]:
     Returns:
         float64 of shape [...], the calibrated p(ai).
     """
-    p_ai = np.asarray(scores, dtype=np.float64)[..., 0].clip(_SCORE_FLOOR, 1 - _SCORE_FLOOR)
-    logit = np.log(p_ai / (1 - p_ai))
-    calibrated: NDArray[np.float64] = 1 / (1 + np.exp(-logit / temperature))
+    calibrated: NDArray[np.float64] = 1 / (1 + np.exp(-logit_of(scores) / temperature))
     return calibrated
+
+
+def logit_of(scores: ArrayLike) -> NDArray[np.float64]:
+    """Give the logit of p(ai), cut off where a score cannot be told from 0 or 1.
+
+    Args:
+        scores: float of shape [..., 2], p(ai) and p(human).
+
+    Returns:
+        float64 of shape [...].
+    """
+    p_ai = np.asarray(scores, dtype=np.float64)[..., 0].clip(_SCORE_FLOOR, 1 - _SCORE_FLOOR)
+    logit: NDArray[np.float64] = np.log(p_ai / (1 - p_ai))
+    return logit
 
 
 def decide(p_ai: float, rule: DecisionRule) -> Verdict:

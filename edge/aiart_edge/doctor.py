@@ -158,10 +158,12 @@ def _answers(path: Path, wanted: str) -> Check:
     from aiart_edge.golden import PICTURES, draw_golden
     from aiart_edge.isolated import IsolatedNetwork
     from aiart_edge.model_file import read_model_file
+    from aiart_edge.networks import settle
     from aiart_edge.runtime import WHEELS, find_runtime, kernels_of
 
-    description = read_model_file(path).description
-    runtime = find_runtime(wanted)
+    model = read_model_file(path)
+    description = model.description
+    runtime = find_runtime(settle(model, 1, wanted)[1])
     expected = description.golden.get(kernels_of(runtime))
     if not expected:
         remedy = "convert it again with this version's aiart-convert"

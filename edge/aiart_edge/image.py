@@ -11,7 +11,7 @@ import io
 import re
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -144,8 +144,31 @@ def read_picture(
         PictureError: it cannot be read.
         ValueError: an array of another type or shape.
     """
-    image, shortest_side, seen = _decode(source, reduced_side(rule), reserve, look)
-    return Picture(resize(image, rule), shortest_side, seen)
+    return read_pictures(source, (rule,), reserve, look)[0]
+
+
+def read_pictures(
+    source: Source,
+    rules: Sequence[InputRule],
+    reserve: Reserve | None = None,
+    look: Look | None = None,
+) -> tuple[Picture, ...]:
+    """Read a picture once, as several networks want it; see `read_picture`.
+
+    Args:
+        source: the picture.
+        rules: the networks'.
+        reserve: see there.
+        look: see there.
+
+    Returns:
+        One for each rule.
+
+    Raises:
+        PictureError, ValueError: see there.
+    """
+    image, shortest_side, seen = _decode(source, max(map(reduced_side, rules)), reserve, look)
+    return tuple(Picture(resize(image, rule), shortest_side, seen) for rule in rules)
 
 
 def reduced_side(rule: InputRule) -> int:

@@ -1,4 +1,4 @@
-"""How aiart was installed, and so how an extra is added to it."""
+"""How aiart was installed, and so how an extra, or another part, is added to it."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import importlib.metadata
 import json
 import shlex
 import sys
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 
-def install_command(extra: str) -> str:
-    """Say which command brings the packages of an extra.
+def install_command(extra: str = "", folder: str = "") -> str:
+    """Say which command brings the packages of an extra, or a distribution of its own.
 
     aiart stands on no index: it is installed again, with the extra, from where it came from, a
     clone or a wheel, as pip has noted it (PEP 610).
 
     Args:
-        extra: the extra's name in setup.cfg.
+        extra: the extra's name in setup.cfg. Default: none.
+        folder: of a clone, in which the distribution lies. Default: none.
 
     Returns:
         A command line for this very Python; for a clone in the current folder, where nothing is
-        noted.
+        noted, or what is noted has no such folder.
     """
     place, options = ".", []
     try:
@@ -33,4 +35,9 @@ def install_command(extra: str) -> str:
             options = ["-e"] if noted.get("dir_info", {}).get("editable") else []
     except (importlib.metadata.PackageNotFoundError, ValueError):
         pass
-    return shlex.join([sys.executable, "-m", "pip", "install", *options, f"{place}[{extra}]"])
+    if folder:
+        found = Path(place, folder)
+        what = [str(found) if found.is_dir() else f"./{folder}"]
+    else:
+        what = [*options, f"{place}[{extra}]"]
+    return shlex.join([sys.executable, "-m", "pip", "install", *what])

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
 from aiart_edge.decision import LABELS, DecisionRule
 from aiart_edge.errors import ModelFileError
-from aiart_edge.files import EMBEDDED_MODEL
 from aiart_edge.image import InputRule
-from aiart_edge.model_file import ModelDescription, read_model_file, read_network_file
+from aiart_edge.model_file import (
+    ModelDescription,
+    ModelFile,
+    read_model_file,
+    read_network_file,
+)
+from aiart_edge.program import count_cores
 from aiart_edge.runtime import Network, Scorer, check_choice, load_network
 
 if TYPE_CHECKING:
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
 
     from aiart_edge.evidence import Explainer
 
+_BIG = 16 << 20  # bytes of a network that is opened once, whatever the threads: each copy packs it
 _ROUNDING = 0.02  # by which scores may miss a sum of 1: an int8 network has steps of 1/256
 
 # Opens one more copy of a network.
@@ -32,8 +40,13 @@ T = TypeVar("T")
 
 
 def find_own(
-    path: Path, *, threads: int, runtime: str, band: tuple[float, float] | None
-) -> tuple[Opener, ModelDescription, str, Callable[[], Explainer] | None]:
+    path: Path,
+    *,
+    threads: int | None,
+    runtime: str,
+    band: tuple[float, float] | None,
+    trusted: bool,
+) -> tuple[Opener, ModelDescription, str, Callable[[], Explainer] | None, bool]:
     """Read a model file.
 
     Args:
@@ -41,18 +54,21 @@ def find_own(
         threads: likewise.
         runtime: likewise.
         band: likewise.
+        trusted: whether it came with code that is run anyway, see `load_network`.
 
     Returns:
-        What opens its network, what the file says of it, the network's SHA-256, and what opens a
-        network that tells where it finds its evidence, if this one can.
+        What opens its network, what the file says of it, the network's SHA-256, what opens a
+        network that tells where it finds its evidence, if this one can, and whether it is so big
+        that threads shall share one copy.
 
     Raises:
         ModelFileError: the file is missing, broken, altered or not one of ours.
         ValueError: impossible threads, runtime or band.
     """
-    check_choice(threads, runtime)
+    check_choice(1 if threads is None else threads, runtime)
     model = read_model_file(path)
     description = model.description
+    threads, runtime = settle(model, threads, runtime)
     if band:
         rule = replace(description.decision, low=band[0], high=band[1])
         description = replace(description, decision=rule)
@@ -63,7 +79,7 @@ def find_own(
                 model.network,
                 threads=threads,
                 runtime=runtime,
-                trusted=path == EMBEDDED_MODEL,  # whoever alters it can alter this line
+                trusted=trusted,
                 outputs=outputs,
             )
             network.check_size(description.input)
@@ -82,7 +98,29 @@ def find_own(
         description,
         model.sha256,
         open_explainer if description.head else None,
+        _is_big(model),
     )
+
+
+def settle(model: ModelFile, threads: int | None, runtime: str) -> tuple[int, str]:
+    """Settle what the user left open.
+
+    Args:
+        model: a model file.
+        threads: of the runtime, or None.
+        runtime: see `runtime.find_runtime`.
+
+    Returns:
+        How many threads, and which runtime: LiteRT where the file was converted for it alone, since
+        the other one would refuse it.
+    """
+    if runtime == "auto" and model.description.origin.get("target") == "litert":
+        runtime = "litert"
+    return threads or (count_cores() if _is_big(model) else 1), runtime
+
+
+def _is_big(model: ModelFile) -> bool:
+    return len(model.network) > _BIG
 
 
 def find_foreign(
@@ -202,11 +240,13 @@ class Pool(Generic[N]):
     Args:
         open_network: opens a copy.
         ready: how many copies are opened at once. Default 1.
+        shared: there is one copy alone, for which threads wait. Default false.
     """
 
-    def __init__(self, open_network: Callable[[], N], ready: int = 1) -> None:
+    def __init__(self, open_network: Callable[[], N], ready: int = 1, shared: bool = False) -> None:
         self._open: Callable[[], N] | None = open_network
         self._idle = [open_network() for _ in range(ready)]
+        self._turn: AbstractContextManager[object] = Lock() if shared else nullcontext()
 
     def scores(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network on one picture.
@@ -236,19 +276,20 @@ class Pool(Generic[N]):
             ValueError: the pool is closed.
             Exception: what `work` raises.
         """
-        if self._open is None:
-            raise ValueError("The classifier is closed.")
-        try:
-            network = self._idle.pop()
-        except IndexError:  # the others are at work in other threads
-            network = self._open()
-        try:
-            answer = work(network)
-        except BaseException:
-            network.close()
-            raise
-        self._idle.append(network)
-        return answer
+        with self._turn:
+            if self._open is None:
+                raise ValueError("The classifier is closed.")
+            try:
+                network = self._idle.pop()
+            except IndexError:  # the others are at work in other threads
+                network = self._open()
+            try:
+                answer = work(network)
+            except BaseException:
+                network.close()
+                raise
+            self._idle.append(network)
+            return answer
 
     def close(self) -> None:
         """Free the memory of all copies."""

@@ -27,7 +27,7 @@ SCHEMA = 1  # of the records (record.schema.json); it rises where a reader of ol
 
 _FIELDS = (
     *("path", "verdict", "p_ai", "label", "model", "reason", "origin", "left_out", "error", "kind"),
-    *("sha256", "model_version", "model_sha256"),
+    *("sha256", "model_version", "model_sha256", "decided_by"),
 )
 _SAID = ("origin_says", "origin_by", "origin_certainty")
 _COLUMNS = tuple(column for name in _FIELDS for column in (_SAID if name == "origin" else (name,)))

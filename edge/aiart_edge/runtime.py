@@ -281,6 +281,8 @@ def _how_to_install(runtime: str) -> str:
         return "none is published for ARMv6; a Raspberry Pi 2 or later, or a Zero 2, has one"
     # The kernel of a 32-bit Raspberry Pi OS has 64 bits on the newer devices.
     is_32_bit = machine in {"armv7l", "armv8l"} or (machine == "aarch64" and sys.maxsize < 1 << 32)
+    if is_32_bit and runtime == "litert":
+        return "none is published for 32 bits: use a 64-bit Raspberry Pi OS"
     if is_32_bit and python != "3.11":
         return "on 32-bit ARM one is published for Python 3.11 alone: use Raspberry Pi OS Bookworm"
     if is_32_bit or (runtime, system, python) == ("tflite", "Linux", "3.11"):

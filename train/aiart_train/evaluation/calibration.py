@@ -130,17 +130,25 @@ def _least_threshold(p_wrong: NDArray[np.float64], folds: NDArray[np.int_]) -> f
     share, most = MOST_FALSE, MOST_FALSE * len(p_wrong)
     while len(numbers) > 1 and share > 0:
         reached = sum(
-            np.count_nonzero(p_wrong[folds == one] >= _threshold(p_wrong[folds != one], share))
+            np.count_nonzero(p_wrong[folds == one] >= least_reached(p_wrong[folds != one], share))
             for one in numbers
         )
         if reached <= most:
             break
         share -= 1 / len(p_wrong)
-    return _threshold(p_wrong, max(share, 0.0))
+    return least_reached(p_wrong, max(share, 0.0))
 
 
-def _threshold(p_wrong: NDArray[np.float64], share: float) -> float:
-    """Give the least threshold that at most this share of the probabilities reach."""
+def least_reached(p_wrong: NDArray[np.float64], share: float) -> float:
+    """Give the least threshold that at most this share of the probabilities reach.
+
+    Args:
+        p_wrong: float of shape [n], of what is not the case.
+        share: 0 to 1.
+
+    Returns:
+        The threshold, half way between two probabilities.
+    """
     descending = np.append(np.sort(p_wrong)[::-1], 0.0)
     first_refused = float(descending[int(share * len(p_wrong))])
     above = descending[descending > first_refused]
