@@ -20,7 +20,7 @@ SDXL = [int(bit) for bit in bin(0b1011001111101100100100000111101110110001100111
 FLUX = [int(bit) for bit in bin(0b001010101111111010000111100111001111010100101110)[2:]]
 
 
-def paint(width: int = 400, height: int = 304, seed: int = 1) -> Pixels:
+def paint(width: int = 340, height: int = 266, seed: int = 1) -> Pixels:
     """Paint soft colours with some grain."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(30, 226, (7, 9, 3), dtype=np.uint8))

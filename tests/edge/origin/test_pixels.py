@@ -27,6 +27,8 @@ NOVELAI = {
 }
 SETTINGS = "a castle\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 42"
 PAINTED = marked.paint()
+WITH_SD1 = marked.mark(PAINTED, SD1, "bytes")
+WITH_FLUX = marked.mark(PAINTED, FLUX, "floats")
 SMALL = marked.opaque(marked.paint(120, 90))
 
 
@@ -40,7 +42,7 @@ def packed(said: object) -> bytes:
 
 @pytest.fixture(scope="module")
 def watermarked() -> bytes:
-    return marked.save(marked.mark(PAINTED, SD1, "bytes"))
+    return marked.save(WITH_SD1)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_every_watermark_is_tried() -> None:
 
 
 def test_a_flat_picture_keeps_its_watermark_too() -> None:
-    flat = np.full((304, 400, 3), (90, 110, 140), np.uint8)
+    flat = np.full((266, 340, 3), (90, 110, 140), np.uint8)
     assert read(marked.save(flat)).marks == ()
     assert read(marked.save(marked.mark(flat, SD1, "bytes"))).by == "Stable Diffusion 1"
 
@@ -79,9 +81,7 @@ def test_a_flat_picture_keeps_its_watermark_too() -> None:
 def test_any_lossless_format_keeps_it(
     kind: str, options: dict[str, object], transparent: bool
 ) -> None:
-    pixels = marked.mark(PAINTED, FLUX, "floats")
-    if transparent and kind != "PPM":
-        pixels = marked.opaque(pixels)
+    pixels = marked.opaque(WITH_FLUX) if transparent and kind != "PPM" else WITH_FLUX
     assert read(marked.save(pixels, kind, **options)).by == "FLUX"
 
 
@@ -92,7 +92,7 @@ def test_any_lossless_format_keeps_it(
 def test_the_pixels_of_what_is_not_lossless_are_not_looked_at(
     kind: str, options: dict[str, object]
 ) -> None:
-    found = read(marked.save(marked.mark(PAINTED, SD1, "bytes"), kind, **options))
+    found = read(marked.save(WITH_SD1, kind, **options))
     assert (found.marks, found.pixels) == ((), "not looked at")
 
 
@@ -109,7 +109,7 @@ def test_another_message_is_not_taken_for_one_that_is_known() -> None:
         assert read(marked.save(marked.mark(PAINTED, almost, "bytes"))).marks == ()
 
 
-@pytest.mark.parametrize("size", [(200, 300), (7, 20_000), (20_000, 7), (1, 1)])
+@pytest.mark.parametrize("size", [(200, 300), (7, 10_000), (10_000, 7), (1, 1)])
 def test_a_picture_too_small_for_a_watermark_has_none(size: tuple[int, int]) -> None:
     pixels = marked.mark(marked.paint(*size), SD1, "bytes")
     assert read(marked.save(pixels)).marks == ()
