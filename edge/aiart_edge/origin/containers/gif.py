@@ -26,7 +26,7 @@ def walk(source: Source) -> Iterator[Piece]:
             # Place and size (8), flags, the table of colours, code size, blocks of pixels.
             at = blocks.skip(at + 11 + _table_size(source.bytes_at(at + 9, 1)[0]))
         elif kind == _EXTENSION:
-            label = source.bytes_at(at + 1, 1)[0]
+            label = source.head(at + 1, 1)[0]
             start, at = at, blocks.skip(at + 2)
             if label == _COMMENT:
                 text = _join(source.text(start + 2, at)).decode(errors="replace")

@@ -76,7 +76,7 @@ def _read_segment(
     source: Source, parts: _Parts, number: int, start: int, end: int
 ) -> Iterator[Piece]:
     body, name = start + 4, f"JPEG APP{number}"
-    head = source.bytes_at(body, min(len(_MORE_XMP), end - body))
+    head = source.head(body, min(len(_MORE_XMP), end - body))
     if number == 1 and head.startswith(_EXIF):
         yield Piece("exif", name, source.read(body, end - body))
     elif number == 1 and head.startswith(_XMP):

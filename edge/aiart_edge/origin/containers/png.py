@@ -38,7 +38,7 @@ def walk(source: Source) -> Iterator[Piece]:
 def _read_text(source: Source, kind: str, start: int, length: int) -> Iterator[Piece]:
     from aiart_edge.origin.markers import KEYWORDS  # noqa: PLC0415  most files need no table
 
-    head = source.bytes_at(start, min(length, _LONGEST_KEYWORD + 1))
+    head = source.head(start, min(length, _LONGEST_KEYWORD + 1))
     keyword = head.partition(b"\0")[0].decode("latin-1")
     raw = keyword[len(_RAW) :] if keyword.startswith(_RAW) else ""
     if not (keyword == _XMP or raw in _RAW_KINDS or keyword in KEYWORDS):
