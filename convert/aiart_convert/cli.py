@@ -139,6 +139,13 @@ _target_option = click.option(
 )
 @_target_option
 @click.option(
+    "--tolerance",
+    type=click.FloatRange(0),
+    metavar="LOGIT",
+    show_default=".01, for dynamic 1",
+    help="How far the logits of a file that is not full-integer may lie apart on two processors.",
+)
+@click.option(
     "--decision",
     "crossvalidated",
     type=PATH,
@@ -166,6 +173,7 @@ def convert(
     calibration: int,
     keep_float: tuple[str, ...],
     target: str,
+    tolerance: float | None,
     crossvalidated: Path | None,
 ) -> None:
     """Convert SOURCE, a run folder or a .keras file, to self-describing .tflite files.
@@ -210,7 +218,7 @@ def convert(
     else:
         found = find_run(source, data, runs)
     model, rule = load_keras(found.path, size)
-    form = Form(io, batch, calibration, keep_float, target)
+    form = Form(io, batch, calibration, keep_float, target, tolerance)
     asked = {"max_drop": max_drop / 100}
     if min_agreement is not None:
         asked["min_agreement"] = min_agreement / 100

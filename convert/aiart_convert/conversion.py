@@ -156,7 +156,7 @@ def convert_source(
                     part: asdict(least) | asdict(least.verdicts),
                     **({"crossval": out_of_fold.figures} if out_of_fold else {}),
                 },
-                golden_scores(network, rule),
+                golden_scores(network, rule, form.target),
                 form,
                 head if completeness and completeness.holds else None,
             ),

@@ -6,6 +6,7 @@ import warnings
 
 import tensorflow as tf
 
+from aiart_convert import TARGETS
 from aiart_edge.golden import KERNELS, PICTURES, draw_golden
 from aiart_edge.image import InputRule
 from aiart_edge.program import silenced
@@ -27,17 +28,20 @@ _RESOLVERS = dict(
 )
 
 
-def golden_scores(network: bytes, rule: InputRule) -> dict[str, list[float]]:
+def golden_scores(network: bytes, rule: InputRule, target: str) -> dict[str, list[float]]:
     """Run a network on the golden pictures.
 
     Args:
         network: a TFLite flatbuffer that keeps the tensor contract.
         rule: how it wants its pictures.
+        target: one of `aiart_convert.TARGETS`, which says what kernels it may meet.
 
     Returns:
-        For each of `aiart_edge.golden.KERNELS`, p(ai) of each golden picture, not calibrated.
+        For each of `aiart_edge.golden.KERNELS`, or for LiteRT's alone, p(ai) of each golden
+        picture, not calibrated.
     """
-    return {kernels: _scores(network, rule, resolver) for kernels, resolver in _RESOLVERS.items()}
+    wanted = KERNELS if target == TARGETS[0] else KERNELS[:1]
+    return {kernels: _scores(network, rule, _RESOLVERS[kernels]) for kernels in wanted}
 
 
 def _scores(network: bytes, rule: InputRule, resolver: object) -> list[float]:

@@ -63,5 +63,6 @@ def describe(
             "target": form.target,
         },
         golden=golden,
+        tolerance=form.tolerance_for(precision),
         head=head,
     )

@@ -30,6 +30,9 @@ _PROBABILITIES = {
     "softmax": (np.eye(2), np.zeros(2)),
 }
 
+# How far logits may lie apart on two processors, where nobody has measured it.
+_APART, _ROUNDED_APART = 0.01, 1.0
+
 _INT16X8 = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
 
 
@@ -45,6 +48,8 @@ class Form:
         keep_float: names of Keras layers that `int8` leaves in float32. Default none.
         target: one of `aiart_convert.TARGETS`, the runtime that must know every operator. Default
             `tflite`.
+        tolerance: how far logits may lie apart on two processors, of a network that is not
+            full-integer. Default .01, and for `dynamic` 1.
     """
 
     io: str | None = None
@@ -52,6 +57,22 @@ class Form:
     calibration: int = PICTURES
     keep_float: tuple[str, ...] = ()
     target: str = "tflite"
+    tolerance: float | None = None
+
+    def tolerance_for(self, precision: str) -> float | None:
+        """Say how far the logits of golden pictures may lie apart.
+
+        Args:
+            precision: one of `aiart_convert.PRECISIONS`.
+
+        Returns:
+            The distance; None for a network whose bits are the same everywhere.
+        """
+        if precision in INTEGER:
+            return None
+        if self.tolerance is not None:
+            return self.tolerance
+        return _ROUNDED_APART if precision == "dynamic" else _APART
 
     def io_for(self, precision: str) -> str:
         """Give the dtype of pixels and scores.

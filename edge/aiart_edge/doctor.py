@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from aiart_edge.errors import AiartError
+
+if TYPE_CHECKING:
+    from aiart_edge.model_file import ModelDescription
 
 State = Literal["ok", "warning", "failure"]
 
@@ -22,6 +26,7 @@ _FEATURES = {"neon", "asimd", "asimddp", "i8mm", "sve", "avx", "avx2", "avx512f"
 
 _SAME_BITS = 1e-6
 _NEARLY = 1e-3
+_LEAST = 1e-6  # of a probability, for which float32 still has digits
 
 
 @dataclass(frozen=True)
@@ -172,11 +177,33 @@ def _answers(path: Path, wanted: str) -> Check:
     pictures = [draw_golden(number, description.input) for number in range(PICTURES)]
     answers = [float(network.scores(picture)[0]) for picture in pictures]
     network.close()
-    furthest = max(abs(one - other) for one, other in zip(answers, expected, strict=True))
-    allowed = _SAME_BITS if description.precision == "int8" else _NEARLY
-    if furthest > allowed:
-        found = f"up to {furthest:.3f} from the model file's: verdicts on this device are wrong"
+    found, is_right = _compare(answers, expected, description)
+    if not is_right:
         remedy = f"run  pip install --force-reinstall {WHEELS[runtime]}  or try another --runtime"
         return Check("answers", "failure", found, remedy)
-    same = "the same bits as" if furthest <= _SAME_BITS else f"within {furthest:.0e} of"
-    return Check("answers", "ok", f"{PICTURES} golden pictures: {same} the model file's")
+    return Check("answers", "ok", f"{PICTURES} golden pictures: {found} the model file's")
+
+
+def _compare(
+    answers: Sequence[float], expected: Sequence[float], description: ModelDescription
+) -> tuple[str, bool]:
+    """Say how far answers lie from those of the file, and whether that is near enough."""
+    if (tolerance := description.tolerance) is not None:
+        pairs = zip(map(_logit, answers), map(_logit, expected), strict=True)
+        furthest = max(abs(one - other) for one, other in pairs)
+        if furthest <= tolerance:
+            return f"logits within {furthest:.2g} ({tolerance:g} is allowed) of", True
+        far = f"logits up to {furthest:.2g} ({tolerance:g} is allowed)"
+    else:
+        furthest = max(abs(one - other) for one, other in zip(answers, expected, strict=True))
+        if furthest <= _SAME_BITS:
+            return "the same bits as", True
+        if furthest <= _NEARLY and description.precision != "int8":
+            return f"within {furthest:.0e} of", True
+        far = f"up to {furthest:.3f}"
+    return f"{far} from the model file's: verdicts on this device are wrong", False
+
+
+def _logit(p_ai: float) -> float:
+    p_ai = min(max(p_ai, _LEAST), 1 - _LEAST)
+    return math.log(p_ai / (1 - p_ai))

@@ -8,7 +8,9 @@ family of kernels, since an int8 network's answers depend on it:
     reference    tflite-runtime on ARM
 
 Within a family an int8 network answers with the same bits everywhere. A float network's answers are
-some 1e-6 apart, whatever the family.
+some 1e-6 apart, whatever the family; those of one with 8-bit weights and float activations, which
+are rounded on the way, much further. So the file of such a network says how far its logits may lie
+apart.
 """
 
 from __future__ import annotations

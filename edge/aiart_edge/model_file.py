@@ -82,6 +82,8 @@ class ModelDescription:
             none.
         golden: what the network answers to the golden pictures (see `golden`): p(ai), not
             calibrated, by family of kernels. Default none.
+        tolerance: how far the logits of these answers may lie apart on another processor. Default
+            None: not at all in a full-integer network, a little in one of an older file.
         head: what tells where in a picture the network finds its evidence (see `evidence`).
             Default: nothing does.
     """
@@ -93,6 +95,7 @@ class ModelDescription:
     metrics: Mapping[str, float] = field(default_factory=dict)
     origin: Mapping[str, str] = field(default_factory=dict)
     golden: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    tolerance: float | None = None
     head: Head | None = None
 
 
@@ -232,6 +235,7 @@ def _describe(document: dict[str, Any]) -> ModelDescription:
         metrics={name: _number(value) for name, value in document["metrics"].items()},
         origin={name: _text(value) for name, value in document["origin"].items()},
         golden={name: [_number(score) for score in scores] for name, scores in golden.items()},
+        tolerance=None if (most := document.get("tolerance")) is None else _number(most),
         head=_describe_head(document.get("head")),
     )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -20,17 +22,18 @@ Command = Callable[..., Result]
 
 
 @pytest.fixture
-def with_answers(tmp_path: Path) -> Callable[[float], Path]:
-    """The embedded model with the answers that it gives here, each moved."""
+def with_answers(tmp_path: Path) -> Callable[..., Path]:
+    """The embedded model with the answers that it gives here, each moved; or its logit."""
 
-    def write(move: float) -> Path:
+    def write(move: float = 0.0, logit: float = 0.0, **changes: Any) -> Path:
         model = read_model_file(EMBEDDED_MODEL)
         network = load_network(model.network)
         pictures = [draw_golden(number, model.description.input) for number in range(PICTURES)]
         answers = [float(network.scores(picture)[0]) + move for picture in pictures]
+        answers = [1 / (1 + (1 / p_ai - 1) * math.exp(-logit)) for p_ai in answers]
         golden = {kernels_of(find_runtime()): answers}
         path = tmp_path / "model.tflite"
-        write_model_file(path, model.network, replace(model.description, golden=golden))
+        write_model_file(path, model.network, replace(model.description, golden=golden, **changes))
         return path
 
     return write
@@ -41,7 +44,7 @@ def states(result: Result) -> dict[str, str]:
 
 
 def test_a_sound_device_and_the_right_answers_are_all_right(
-    aiart_edge: Command, with_answers: Callable[[float], Path]
+    aiart_edge: Command, with_answers: Callable[..., Path]
 ) -> None:
     result = aiart_edge("doctor", "--json", "--model", with_answers(0))
     assert result.exit_code == 0
@@ -51,11 +54,24 @@ def test_a_sound_device_and_the_right_answers_are_all_right(
 
 
 def test_other_answers_than_the_model_files_are_a_failure(
-    aiart_edge: Command, with_answers: Callable[[float], Path]
+    aiart_edge: Command, with_answers: Callable[..., Path]
 ) -> None:
     result = aiart_edge("doctor", "--model", with_answers(1 / 256))
     assert result.exit_code == 1
     assert "verdicts on this device are wrong" in result.stdout
+
+
+@pytest.mark.parametrize(("logit", "state"), [(0.1, "ok"), (0.4, "ok"), (-0.6, "failure")])
+def test_a_network_that_is_not_full_integer_may_answer_otherwise_within_what_its_file_says(
+    logit: float, state: str, aiart_edge: Command, with_answers: Callable[..., Path]
+) -> None:
+    path = with_answers(logit=logit, precision="dynamic", tolerance=0.5)
+    result = aiart_edge("doctor", "--model", path)
+    assert (result.exit_code == 0) == (state == "ok")
+    (line,) = (line for line in result.stdout.splitlines() if " answers " in line)
+    assert line.startswith(state)
+    assert f"{abs(logit):.2g} (0.5 is allowed)" in line
+    assert "same bits" not in line
 
 
 def test_a_file_without_answers_is_a_warning(aiart_edge: Command, tmp_path: Path) -> None:
