@@ -60,8 +60,8 @@ def measure(
     from aiart_edge.classifier import Classifier
     from aiart_edge.image import decode, reduced_side, resize
     from aiart_edge.model_file import read_model_file
-    from aiart_edge.networks import settle
-    from aiart_edge.runtime import WHEELS, find_runtime, import_interpreter, load_network
+    from aiart_edge.networks import load_own, settle
+    from aiart_edge.runtime import WHEELS, find_runtime, import_interpreter
 
     ready = time.perf_counter()
     file = read_model_file(model)
@@ -70,9 +70,7 @@ def measure(
     name = find_runtime(runtime)
     import_interpreter(name)
     imported = time.perf_counter()
-    network = load_network(
-        file.network, threads=threads, runtime=name, trusted=model == EMBEDDED_MODEL
-    )
+    network = load_own(file, threads=threads, runtime=name, trusted=model == EMBEDDED_MODEL)
     loaded = time.perf_counter()
     sources: list[Source] = list(pictures) or [_draw()]
     classifier = Classifier(lambda: network, file.description)

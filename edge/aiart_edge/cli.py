@@ -583,7 +583,7 @@ def info(model: Path, as_json: bool) -> None:
     from aiart_edge.output import as_description
 
     file = read_model_file(find_model(model))
-    network = {"bytes": len(file.network), "sha256": file.sha256}
+    network = {"bytes": file.size, "sha256": file.sha256}
     document = {"path": str(file.path), **asdict(file.description), "network": network}
     text = json.dumps(document, indent=1) + "\n" if as_json else as_description(document)
     click.echo(text, nl=False)

@@ -19,11 +19,12 @@ import json
 import math
 import os
 import stat
+import weakref
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from aiart_edge.decision import LABELS, DecisionRule
 from aiart_edge.errors import ModelFileError
@@ -36,6 +37,7 @@ DESCRIPTION_FILE = "aiart.json"
 
 _LARGEST_FILE = 512 << 20  # bytes
 _LARGEST_DOCUMENT = 1 << 20
+_BLOCK = 1 << 20
 _LONGEST_PROBLEM = 200  # letters
 _MOST_TENSORS = 1 << 20  # of a network, or features of its head
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same input gives the same file, whenever it is made
@@ -101,19 +103,31 @@ class ModelDescription:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A model file, read and verified.
+    """A model file, verified and held open.
 
     Args:
         path: where it lies.
-        network: the TFLite flatbuffer, without the archive behind it.
+        size: bytes of the TFLite flatbuffer that it begins with.
         description: what the file says of itself.
         sha256: of the network, in hex.
+        file: it, open; whatever is put in its place meanwhile.
     """
 
     path: Path
-    network: bytes
+    size: int
     description: ModelDescription
     sha256: str
+    file: BinaryIO = field(repr=False, compare=False)
+
+    @property
+    def network(self) -> bytes:
+        """The TFLite flatbuffer, without the archive behind it."""
+        return b"".join(_blocks(self.file, self.size))
+
+    @property
+    def place(self) -> str:
+        """A path by which another library of this process opens this very file; Linux has it."""
+        return f"/proc/self/fd/{self.file.fileno()}"
 
 
 def write_model_file(path: Path, network: bytes, description: ModelDescription) -> None:
@@ -143,7 +157,7 @@ def write_model_file(path: Path, network: bytes, description: ModelDescription) 
 
 
 def read_model_file(path: Path) -> ModelFile:
-    """Read a model file and check it against its own hash.
+    """Open a model file and check it against its own hash, block by block.
 
     Args:
         path: the file.
@@ -154,8 +168,21 @@ def read_model_file(path: Path) -> ModelFile:
     Raises:
         ModelFileError: it is missing, broken, altered, from a newer aiart, or not one of ours.
     """
-    content = read_network_file(path)
-    document = _read_document(path, content)
+    file = _open(path)
+    try:
+        found = _read(path, file)
+    except OSError as error:
+        file.close()
+        raise ModelFileError(path, f"the model cannot be read ({error.strerror})") from error
+    except BaseException:
+        file.close()
+        raise
+    weakref.finalize(found, file.close)
+    return found
+
+
+def _read(path: Path, file: BinaryIO) -> ModelFile:
+    document = _read_document(path, file)
     if document.get("format") != FORMAT:
         found = repr(document.get("format"))[:_LONGEST_PROBLEM]
         raise ModelFileError(
@@ -165,16 +192,20 @@ def read_model_file(path: Path) -> ModelFile:
         )
     try:
         description = _describe(document)
-        network = content[: document["network"]["bytes"]]
-        expected = document["network"]["sha256"]
+        size, expected = document["network"]["bytes"], document["network"]["sha256"]
+        if type(size) is not int or size < 0:
+            raise TypeError(f"Expected a number of bytes. Received {size!r:.50}.")
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         problem = f"the model's description is not valid: {error}"
         raise ModelFileError(path, problem[:_LONGEST_PROBLEM]) from error
-    if hashlib.sha256(network).hexdigest() != expected:
+    digest = hashlib.sha256()
+    for block in _blocks(file, size):
+        digest.update(block)
+    if digest.hexdigest() != expected:
         raise ModelFileError(
             path, "the model was altered or damaged (its SHA-256 differs): get a fresh copy"
         )
-    return ModelFile(path, network, description, expected)
+    return ModelFile(path, size, description, expected, file)
 
 
 def read_network_file(path: Path) -> bytes:
@@ -190,24 +221,42 @@ def read_network_file(path: Path) -> bytes:
         ModelFileError: it cannot be read, is no plain file, or larger than any network.
     """
     try:
+        with _open(path) as file:
+            return b"".join(_blocks(file, _LARGEST_FILE))
+    except OSError as error:
+        raise ModelFileError(path, f"the model cannot be read ({error.strerror})") from error
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
         # A pipe that nobody writes to is no reason to wait.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ModelFileError(path, "the model cannot be opened (it is no plain file)")
-            if status.st_size > _LARGEST_FILE:
-                limit = f"{_LARGEST_FILE >> 20} MB"
-                raise ModelFileError(path, f"the model cannot be opened (it has over {limit})")
-            return file.read(_LARGEST_FILE)
+        file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb", buffering=0)  # noqa: PTH123, SIM115
     except OSError as error:
         raise ModelFileError(path, f"the model cannot be opened ({error.strerror})") from error
     except ValueError as error:  # a name with a zero byte
         raise ModelFileError(path, f"the model cannot be opened ({error})") from error
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        problem = "it is no plain file"
+    elif status.st_size > _LARGEST_FILE:
+        problem = f"it has over {_LARGEST_FILE >> 20} MB"
+    else:
+        return file
+    file.close()
+    raise ModelFileError(path, f"the model cannot be opened ({problem})")
 
 
-def _read_document(path: Path, content: bytes) -> dict[str, Any]:
+def _blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Read the first bytes of a file, whatever was read before, and by whom."""
+    place = 0
+    while place < size and (block := os.pread(file.fileno(), min(size - place, _BLOCK), place)):
+        yield block
+        place += len(block)
+
+
+def _read_document(path: Path, file: BinaryIO) -> dict[str, Any]:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        with zipfile.ZipFile(file) as archive:
             if archive.getinfo(DESCRIPTION_FILE).file_size > _LARGEST_DOCUMENT:
                 raise ValueError(f"{DESCRIPTION_FILE} is larger than {_LARGEST_DOCUMENT} bytes")
             document = json.loads(archive.read(DESCRIPTION_FILE))

@@ -75,12 +75,8 @@ def find_own(
 
     def load(outputs: Sequence[int] = ()) -> Network:
         try:
-            network = load_network(
-                model.network,
-                threads=threads,
-                runtime=runtime,
-                trusted=trusted,
-                outputs=outputs,
+            network = load_own(
+                model, threads=threads, runtime=runtime, trusted=trusted, outputs=outputs
             )
             network.check_size(description.input)
         except ValueError as error:
@@ -102,6 +98,38 @@ def find_own(
     )
 
 
+def load_own(
+    model: ModelFile,
+    *,
+    threads: int,
+    runtime: str,
+    trusted: bool,
+    outputs: Sequence[int] = (),
+) -> Network:
+    """Load the network of a model file; a big one is mapped, not read into memory.
+
+    Args:
+        model: the file.
+        threads: see `load_network`.
+        runtime: likewise.
+        trusted: likewise.
+        outputs: likewise. Default none.
+
+    Returns:
+        The network, ready to run.
+
+    Raises:
+        RuntimeUnavailable, ValueError: see there.
+    """
+    source: bytes | str = model.network if outputs or not _is_big(model) else model.place
+    if not trusted and isinstance(source, str):
+        from aiart_edge.flatbuffer import check_network  # noqa: PLC0415  most starts need it not
+
+        check_network(model.network)
+        trusted = True
+    return load_network(source, threads=threads, runtime=runtime, trusted=trusted, outputs=outputs)
+
+
 def settle(model: ModelFile, threads: int | None, runtime: str) -> tuple[int, str]:
     """Settle what the user left open.
 
@@ -120,7 +148,7 @@ def settle(model: ModelFile, threads: int | None, runtime: str) -> tuple[int, st
 
 
 def _is_big(model: ModelFile) -> bool:
-    return len(model.network) > _BIG
+    return model.size > _BIG
 
 
 def find_foreign(

@@ -154,7 +154,7 @@ class Network:
 
 
 def load_network(
-    content: bytes,
+    content: bytes | str,
     *,
     threads: int = 1,
     runtime: str = "auto",
@@ -165,7 +165,8 @@ def load_network(
     """Load a network into a runtime.
 
     Args:
-        content: a TFLite flatbuffer.
+        content: a TFLite flatbuffer; or the path of a file that begins with one, was checked and is
+            given no outputs: the runtime maps it.
         threads: of the runtime. Default 1.
         runtime: one of `RUNTIMES`, or `auto` for the first that is installed. Default `auto`.
         size: height and width that a network which takes any is set to. Default none.
@@ -181,6 +182,18 @@ def load_network(
         ValueError: the network is damaged, or does not keep the tensor contract.
     """
     interpreter = import_interpreter(find_runtime(runtime))
+    if isinstance(content, bytes):
+        content = _prepare(content, outputs, trusted)
+    try:
+        with _LOADING, silenced(python_speaks=True):  # the runtime reports its delegate
+            kind = "model_content" if isinstance(content, bytes) else "model_path"
+            loaded = interpreter(**{kind: content}, num_threads=threads)
+            return Network(loaded, size, len(outputs))
+    except RuntimeError as error:
+        raise ValueError(_one_line(error)) from error
+
+
+def _prepare(content: bytes, outputs: Sequence[int], trusted: bool) -> bytes:
     if outputs:
         from aiart_edge.flatbuffer import add_outputs  # noqa: PLC0415  to explain, not to classify
 
@@ -189,12 +202,7 @@ def load_network(
         from aiart_edge.flatbuffer import check_network  # noqa: PLC0415  most starts need it not
 
         check_network(content)
-    try:
-        with _LOADING, silenced(python_speaks=True):  # the runtime reports its delegate
-            loaded = interpreter(model_content=content, num_threads=threads)
-            return Network(loaded, size, len(outputs))
-    except RuntimeError as error:
-        raise ValueError(_one_line(error)) from error
+    return content
 
 
 def check_choice(threads: int, runtime: str) -> None:

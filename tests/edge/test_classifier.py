@@ -23,7 +23,9 @@ from aiart_edge import (
     ModelDescription,
     ModelFileError,
     PictureError,
+    networks,
 )
+from aiart_edge.files import EMBEDDED_MODEL
 from aiart_edge.image import decode
 from aiart_edge.model_file import write_model_file
 
@@ -136,6 +138,24 @@ def test_a_closed_classifier_says_so() -> None:
     classifier.close()
     with pytest.raises(ValueError, match="closed"):
         classifier.classify(SAMPLES[0])
+
+
+def test_a_big_network_is_mapped_and_not_read_and_answers_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(EMBEDDED_MODEL.read_bytes())
+
+    def is_mapped() -> bool:
+        return str(path) in Path("/proc/self/maps").read_text()
+
+    with Classifier.load(path) as classifier:
+        expected = classifier.classify(SAMPLES[0])
+        assert not is_mapped()
+    monkeypatch.setattr(networks, "_BIG", 1000)
+    with Classifier.load(path, threads=1) as classifier:
+        assert is_mapped()
+        assert classifier.classify(SAMPLES[0]) == expected
 
 
 def test_a_network_that_the_runtime_refuses_is_a_model_error(tmp_path: Path) -> None:
