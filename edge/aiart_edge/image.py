@@ -47,14 +47,18 @@ _BYTES_PER_PIXEL_OF_DEEP_GREY = 13
 _BYTES_PER_PIXEL_OF_PALE = 12  # a band and its transparency, for which Pillow keeps four
 _BYTES_PER_PIXEL_OF_OTHERS = 9
 _BYTES_PER_ROW_AND_COLUMN = 16  # the filter that resizes it
-_LARGEST_STREAM = 128 << 20  # bytes; what cannot be rewound, and HEIC, is read whole
+_LARGEST_STREAM = 128 << 20  # bytes; what cannot be rewound is read whole
+_READ_WHOLE = {"AVIF", "HEIC", "WebP"}  # by their decoders, whatever the stream
 
-# The scans of a JPEG are counted, for a few bytes make one, and each goes over the whole picture.
+# What the scans of a JPEG go over is counted, for a few bytes make one that goes over all of it.
 _MOST_SCANS = 100
-_MOST_SCANNED = 4_000_000_000  # pixels, over all scans
+_MOST_SCANNED = 2_000_000_000  # samples, of all components in all scans
 _MOST_SEGMENTS = 4_000
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _EOI, _SOS = 0xD9, 0xDA
+# Frames coded arithmetically: a few bytes of code keep the decoder busy for each sample, and Pillow
+# reads such a file only as long as all of it fits into its buffer.
+_ARITHMETIC = {0xC9, 0xCA}
 
 # A JPEG of any size, reduced while it is decoded, takes no more pixels than this.
 _LARGEST_REDUCED = 4_000_000
@@ -355,10 +359,12 @@ def _open(stream: BinaryIO) -> Image.Image:
     form = find_format(str(getattr(stream, "name", "")), head)
     if form and not form.is_read:
         raise NotAPicture("", f"a picture in the format {form.name}, not read here: {form.remedy}")
+    if form and form.name in _READ_WHOLE:
+        stream = _read_whole(stream)
     if form is HEIC:
         from pillow_heif import HeifImageFile  # noqa: PLC0415  an extra, and slow to import
 
-        picture: Image.Image = HeifImageFile(_read_whole(stream))
+        picture: Image.Image = HeifImageFile(stream)
         return picture
     from aiart_edge.structure import check_unopened  # noqa: PLC0415
 
@@ -386,12 +392,10 @@ def _memory(image: Image.Image, pixels: int) -> int:
     """Estimate how many bytes it will take at most to read a picture, and refuse a time bomb."""
     need = 0
     if isinstance(image, JpegImagePlugin.JpegImageFile):
-        if scans := _count_scans(image):
-            if pixels * scans > _MOST_SCANNED:
-                raise ValueError(f"{scans} scans over {pixels:,} pixels are too many")
-            # All the coefficients are kept, 2 bytes each, whatever comes out.
-            samples = [horizontal * vertical for _, horizontal, vertical, _ in image.layer]
-            need = 2 * pixels * sum(samples) // max(samples)
+        shares = [horizontal * vertical for _, horizontal, vertical, _ in image.layer]
+        samples = sorted((pixels * share // max(shares) for share in shares), reverse=True)
+        if _is_in_scans(image, samples):
+            need = 2 * sum(samples)  # all the coefficients are kept, whatever comes out
     else:
         from aiart_edge.structure import check_opened  # noqa: PLC0415  a JPEG needs none of it
 
@@ -407,24 +411,33 @@ def _memory(image: Image.Image, pixels: int) -> int:
     return need + (image.width + image.height) * _BYTES_PER_ROW_AND_COLUMN
 
 
-def _count_scans(image: JpegImagePlugin.JpegImageFile) -> int:
-    """Count the scans of a JPEG; 0 where the first is all of it, which is then read in rows."""
+def _is_in_scans(image: JpegImagePlugin.JpegImageFile, samples: list[int]) -> bool:
+    """Say whether a JPEG comes in several scans, or in one that is read in rows; refuse too many.
+
+    Its samples are those of each component, the largest first.
+    """
     is_sequential = not image.info.get("progressive")
     stream: Any = image.fp
     stream.seek(2)
-    scans = 0
+    scans = scanned = 0
     for _ in range(_MOST_SEGMENTS):
         marker = _find_marker(stream)
         if marker in {None, _EOI}:
-            return scans
+            return scans > 0
+        if marker in _ARITHMETIC:
+            raise ValueError("it is coded arithmetically, as hardly any program reads")
         at = stream.tell()
         length = int.from_bytes(stream.read(2), "big")
         if marker == _SOS:
+            components = int.from_bytes(stream.read(1))
+            if is_sequential and not scans and components == image.layers:
+                return False
             scans += 1
-            if scans == 1 and is_sequential and stream.read(1) == bytes([image.layers]):
-                return 0
+            scanned += sum(samples[:components])
             if scans > _MOST_SCANS:
                 raise ValueError(f"it has more than {_MOST_SCANS} scans")
+            if scanned > _MOST_SCANNED:
+                raise ValueError(f"its scans go over more than {_MOST_SCANNED:,} samples")
         stream.seek(at + max(2, length))
     raise ValueError(f"it has more than {_MOST_SEGMENTS:,} segments")
 

@@ -10,20 +10,28 @@ from __future__ import annotations
 import io
 import re
 import struct
+from itertools import zip_longest
 from typing import Any, BinaryIO
 
 _LARGEST_ICON = 16 << 20  # bytes
 _LARGEST_ICON_PIXELS = 4_000_000
 _MOST_ICON_PARTS = 100
 _LARGEST_TILED = 50_000_000  # pixels, with those that hang over the edge
-_LARGEST_RUN_LENGTH = 12_000_000  # pixels of a BMP, whose runs Pillow expands in Python
+_LARGEST_RUN_LENGTH = 10_000_000  # pixels of a BMP, whose runs Pillow expands in Python
+_LARGEST_XPM = 500_000  # pixels, each of which Pillow looks up in the list of colours
 _MOST_FLI_CHUNKS = 20  # of a frame; each may paint all of it
 _MOST_COMMENTS = 1_000  # of a plain PPM; each takes a copy of a megabyte
 _MOST_PACKETS = 1_000_000  # of a JPEG 2000
 _MOST_STEPS = 100_000  # of a walk
+_MOST_TIFF_SCANS = 10  # of a strip or tile that is a JPEG; most have one
+_BYTES_MORE_OF_DEEP = 3  # a pixel of four channels of 16 bits, which libtiff unpacks first
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_TILE_WIDTH, _TILE_HEIGHT = 322, 323  # TIFF's tags
+# TIFF's tags.
+_COMPRESSION, _STRIP_PLACES, _STRIP_LENGTHS, _TILE_WIDTH, _TILE_HEIGHT = 259, 273, 279, 322, 323
+_TILE_PLACES, _TILE_LENGTHS = 324, 325
+_JPEG = 7  # a compression
+_SCAN = b"\xff\xda\0"  # of a JPEG, which has these bytes nowhere else
 
 # JPEG 2000, ISO/IEC 15444-1, annex A.
 _CODESTREAM = b"\xff\x4f\xff\x51"
@@ -63,7 +71,7 @@ def check_opened(image: Any) -> int:
     Raises:
         ValueError: it asks for too much work.
     """
-    decoder, _, offset = image.tile[0][:3] if image.tile else ("", None, 0)
+    decoder, _, offset, form = image.tile[0][:4] if image.tile else ("", None, 0, "")
     pixels = image.width * image.height
     if decoder == "jpeg2k":
         return _check_jpeg2000(image.fp, len(image.getbands()))
@@ -71,6 +79,8 @@ def check_opened(image: Any) -> int:
         raise ValueError("what is packed in it is refused, since nothing bounds its size")
     if decoder == "bmp_rle" and pixels > _LARGEST_RUN_LENGTH:
         raise ValueError(f"a run-length BMP has more than {_LARGEST_RUN_LENGTH:,} pixels")
+    if decoder == "xpm" and pixels > _LARGEST_XPM:
+        raise ValueError(f"an XPM has more than {_LARGEST_XPM:,} pixels")
     if decoder == "fli":
         image.fp.seek(offset + 6)
         if int.from_bytes(image.fp.read(2), "little") > _MOST_FLI_CHUNKS:
@@ -88,11 +98,30 @@ def check_opened(image: Any) -> int:
             and _round_up(image.width, wide) * _round_up(image.height, high) > (_LARGEST_TILED)
         ):
             raise ValueError(f"its tiles have more than {_LARGEST_TILED:,} pixels")
-    return 0
+        if image.tag_v2.get(_COMPRESSION) == _JPEG:
+            _check_tiff_scans(image.fp, image.tag_v2)
+    is_deep = re.search("[AaKX];16", str(form))
+    return pixels * _BYTES_MORE_OF_DEEP if is_deep else 0
 
 
 def _round_up(size: int, step: int) -> int:
     return -(-size // step) * step
+
+
+def _check_tiff_scans(stream: BinaryIO, tags: Any) -> None:
+    """Count the scans of each strip or tile of a TIFF that is a JPEG."""
+    size = stream.seek(0, io.SEEK_END)
+    places = tags.get(_STRIP_PLACES) or tags.get(_TILE_PLACES) or ()
+    lengths = tags.get(_STRIP_LENGTHS) or tags.get(_TILE_LENGTHS) or ()
+    left = 2 * size
+    for place, length in zip_longest(places, lengths, fillvalue=0):
+        stream.seek(place)
+        content = stream.read(length or size)  # libtiff makes up a length that is missing
+        left -= len(content)
+        if left < 0:
+            raise ValueError("its strips lie over each other")
+        if content.count(_SCAN) > _MOST_TIFF_SCANS:
+            raise ValueError(f"a strip has more than {_MOST_TIFF_SCANS} scans")
 
 
 def _check_icon(content: bytes) -> None:

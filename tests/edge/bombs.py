@@ -13,12 +13,14 @@ import time
 import zlib
 from collections.abc import Callable
 
+import numpy as np
 from PIL import Image
 
 from aiart_edge import InputRule, PictureError
 from aiart_edge.image import read_pixels
 
 RULE = InputRule(96, 96)
+RANDOM = np.random.default_rng(0).bytes(32)  # no branch of a predictor can be foreseen
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
@@ -46,11 +48,45 @@ def enlarged(jpeg: bytes, width: int, height: int) -> bytes:
     return jpeg[:at] + struct.pack(">HH", height, width) + jpeg[at + 4 :]
 
 
+def jpeg_of_arithmetic(width: int, height: int) -> bytes:
+    """A JPEG of one scan that says that it is coded arithmetically, and has no code."""
+    content = encode(Image.new("L", (16, 16)), "JPEG")
+    at = content.index(b"\xff\xc0")
+    size = struct.pack(">HH", height, width)
+    return content[:at] + b"\xff\xc9" + content[at + 2 : at + 5] + size + content[at + 9 :]
+
+
+def tiff_of_scans(side: int, scans: int) -> bytes:
+    """A grey TIFF, all of which is one JPEG."""
+    content = jpeg_of_scans(side, side, scans)
+    tags = [
+        (256, 4, 1, side),
+        (257, 4, 1, side),
+        (258, 3, 1, 8),
+        (259, 3, 1, 7),
+        (262, 3, 1, 1),
+        (273, 4, 1, 8),
+        (277, 3, 1, 1),
+        (278, 4, 1, side),
+        (279, 4, 1, len(content)),
+    ]
+    entries = b"".join(struct.pack("<HHLL", *tag) for tag in tags)
+    start = struct.pack("<2sHL", b"II", 42, 8 + len(content))
+    return start + content + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
 def png(
-    width: int, height: int, *, depth: int = 16, colour: int = 6, rows: int | None = None
+    width: int,
+    height: int,
+    *,
+    depth: int = 16,
+    colour: int = 6,
+    rows: int | None = None,
+    period: bytes = bytes(1),
 ) -> bytes:
-    """A black PNG, each row predicted by Paeth's filter; cut off after so many rows."""
+    """A PNG, each row the same bytes, predicted by Paeth's filter; cut off after so many rows."""
     size = width * depth * {0: 1, 2: 3, 4: 2, 6: 4}[colour] // 8
+    row = b"\4" + (period * size)[:size]
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -58,7 +94,7 @@ def png(
         )
 
     packer = zlib.compressobj(9)
-    data = b"".join(packer.compress(b"\4" + bytes(size)) for _ in range(rows or height))
+    data = b"".join(packer.compress(row) for _ in range(rows or height))
     header = struct.pack(">LLBBBBB", width, height, depth, colour, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
@@ -95,9 +131,9 @@ def tiff_of_tiles(width: int, wide: int, height: int) -> bytes:
 
 def fli(width: int, height: int, chunks: int) -> bytes:
     """A frame of chunks, each of which paints all of it black."""
-    frame = struct.pack("<LHHLL", 16 + 6 * chunks, 0xF1FA, chunks, 0, 0)
+    frame = struct.pack("<LHHLL", 16 + 10 * chunks, 0xF1FA, chunks, 0, 0)
     header = struct.pack("<LHHHHHHL", 0, 0xAF12, 1, width, height, 8, 3, 0).ljust(128, b"\0")
-    return header + frame + struct.pack("<LH", 6, 13) * chunks
+    return header + frame + struct.pack("<LH4x", 10, 13) * chunks
 
 
 def run_length_bmp(width: int, height: int) -> bytes:
@@ -107,6 +143,14 @@ def run_length_bmp(width: int, height: int) -> bytes:
     start = 14 + len(header) + 1024
     head = b"BM" + struct.pack("<LHHL", start + len(rows), 0, 0, start)
     return head + header + bytes(1024) + rows.replace(b"\0\0", b"\1\1\0\0")
+
+
+def xpm(side: int) -> bytes:
+    """Each pixel has the last of many colours, which Pillow searches from the first on."""
+    keys = [bytes([code]) for code in range(35, 256)]
+    head = b'/* XPM */\nstatic char *xpm[] = {\n"%d %d %d 1",\n' % (side, side, len(keys))
+    colours = b"".join(b'"%b c #%06x",\n' % (key, number) for number, key in enumerate(keys))
+    return head + colours + (b'"' + keys[-1] * side + b'",\n') * side + b"};\n"
 
 
 def ico(picture: bytes) -> bytes:
@@ -162,7 +206,11 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     "JPEG, 1,000 scans": (lambda: jpeg_of_scans(4000, 4000, 1000), "more than 100 scans"),
     "JPEG, 100 scans of a huge picture": (
         lambda: enlarged(jpeg_of_scans(16, 16, 100), 12_000, 10_800),
-        "100 scans over 129,600,000 pixels are too many",
+        "its scans go over more than 2,000,000,000 samples",
+    ),
+    "JPEG, coded arithmetically": (
+        lambda: jpeg_of_arithmetic(12_000, 10_800),
+        "it is coded arithmetically",
     ),
     "JPEG, many segments": (lambda: jpeg_of_segments(5_000), "more than 4,000 segments"),
     "PNG, grey with transparency": (
@@ -174,6 +222,8 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: tiff_of_tiles(16, 1_000_000, 1600),
         "tiles have more than 50,000,000 pixels",
     ),
+    "TIFF, a JPEG of 99 scans": (lambda: tiff_of_scans(6500, 99), "a strip has more than 10 scans"),
+    "XPM, many colours": (lambda: xpm(960), "an XPM has more than 500,000 pixels"),
     "FLI, many chunks": (lambda: fli(6780, 6780, 60_000), "more than 20 chunks"),
     "BMP, short runs": (lambda: run_length_bmp(460_000, 100), "run-length BMP has more than"),
     "PPM, many comments": (lambda: b"P2 700 700 255 " + b"#\n" * 490_000, "1,000 comments"),
@@ -206,14 +256,18 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 HEAVY: dict[str, Callable[[], bytes]] = {
-    "JPEG, 100 scans of 40 megapixels": lambda: jpeg_of_scans(6320, 6320, 100),
-    "JPEG, 30 scans of 130 megapixels": lambda: jpeg_of_scans(12_000, 10_800, 30),
+    "JPEG, 100 scans of 20 megapixels": lambda: jpeg_of_scans(4470, 4470, 100),
+    "JPEG, 15 scans of 130 megapixels": lambda: jpeg_of_scans(12_000, 10_800, 15),
     "JPEG, 3,900 segments": lambda: jpeg_of_segments(3_900),
-    "PNG, 16 bits, Paeth": lambda: png(6780, 6780),
+    "PNG, 16 bits": lambda: png(5900, 5900, period=RANDOM),
+    "PNG, 16 bits, no transparency": lambda: png(6780, 6780, colour=2, period=RANDOM),
+    "PNG, 8 bits": lambda: png(6780, 6780, depth=8, period=RANDOM),
+    "TIFF, a JPEG of 10 scans": lambda: tiff_of_scans(6780, 10),
     "TIFF, tiles over the edge": lambda: tiff_of_tiles(16, 1_500_000, 32),
     "TIFF, LZMA": lambda: encode(Image.new("RGBA", (6780, 6780)), "TIFF", compression="lzma"),
     "FLI, 20 chunks": lambda: fli(6780, 6780, 20),
-    "BMP, short runs": lambda: run_length_bmp(3460, 3460),
+    "BMP, short runs": lambda: run_length_bmp(3160, 3160),
+    "XPM, many colours": lambda: xpm(707),
     "PPM, 1,000 comments": lambda: b"P2 700 700 255 " + b"#\n" * 1_000 + b"1 " * 490_000,
     "JPEG 2000": lambda: encode(Image.new("RGB", (4400, 4400)), "JPEG2000"),
     "JPEG 2000, small blocks": lambda: jpeg2000(1000, block=0),

@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 
 from aiart_edge import InputRule, PictureError
 from aiart_edge.image import decode, read_picture, read_pixels
-from tests.edge.bombs import BOMBS, jpeg_of_scans
+from tests.edge.bombs import BOMBS, enlarged, jpeg_of_scans, tiff_of_scans
 
 RULE = InputRule(40, 60)
 COLOUR = (200, 100, 50)
@@ -218,6 +218,10 @@ def test_a_jpeg_of_fifty_scans_is_read_as_one_of_ten() -> None:
     assert read_pixels(many, RULE).shape == read_pixels(few, RULE).shape
 
 
+def test_a_tiff_of_one_progressive_jpeg_is_read() -> None:
+    assert read_pixels(tiff_of_scans(48, 10), RULE).shape == (1, 40, 60, 3)
+
+
 def test_only_the_scans_of_the_picture_itself_are_counted() -> None:
     thumbnail = b"\xff\xe1\x40\x02" + b"\xff\xda" * 0x2000
     behind = b"\xff\xda" * 1000
@@ -232,10 +236,37 @@ def test_an_end_marker_inside_a_comment_hides_no_scans() -> None:
         read_pixels(content[:at] + b"\xff\xfe\0\4\xff\xd9" + content[at:], RULE)
 
 
+@pytest.mark.parametrize(
+    ("mode", "size"), [("L", (12_000, 10_800)), ("RGB", (12_000, 10_800)), ("CMYK", (7_000, 7_000))]
+)
+def test_the_scans_of_a_usual_progressive_jpeg_are_not_too_many(
+    mode: str, size: tuple[int, int]
+) -> None:
+    content = enlarged(encode(Image.new(mode, (16, 16)), "JPEG", progressive=True), *size)
+
+    def stop(_need: int) -> None:
+        raise OSError("within the limits")
+
+    with pytest.raises(PictureError, match="within the limits"):
+        read_picture(content, RULE, stop)
+
+
 def test_a_sequential_jpeg_of_a_hundred_megapixels_is_read() -> None:
     content = header_only_jpeg(12_500, 8_000, frame=0xC0, in_scan=3)
     with pytest.raises(PictureError, match="truncated"):  # the limits let it pass
         read_pixels(content, RULE)
+
+
+@pytest.mark.parametrize("start", [b"RIFF\0\0\0\0WEBP", b"\0\0\0\x1cftypavif"])
+def test_what_its_decoder_reads_whole_is_no_larger_than_a_pipe_may_be(
+    start: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(start)
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(PictureError, match="does not end within 128 MB"):
+        read_pixels(path, RULE)
 
 
 def test_a_thin_jpeg_is_reduced_until_it_fits_into_memory() -> None:
