@@ -104,6 +104,7 @@ def find_doubt(picture: Picture) -> str | None:
     """
     if picture.shortest_side < SHORTEST_SIDE:
         return f"its short side has {picture.shortest_side} pixels, below {SHORTEST_SIDE}"
-    if (picture.pixels == picture.pixels[0, 0, 0]).all():
+    content = picture.pixels.tobytes()
+    if content == content[:3] * (len(content) // 3):  # much faster than numpy
         return "it has one colour alone"
     return None
