@@ -15,7 +15,7 @@ from tensorflow.lite.tools import flatbuffer_utils
 
 from aiart_convert.tflite_metadata import METADATA, named_files, read_metadata
 from aiart_edge.errors import ModelFileError
-from aiart_edge.model_file import DESCRIPTION_FILE, read_model_file
+from aiart_edge.model_file import DESCRIPTION_FILE, read_model_file, read_network_file
 
 _IDENTIFIER = b"TFL3"
 
@@ -125,12 +125,9 @@ def inspect_file(path: Path) -> Inspection:
         Its inspection.
 
     Raises:
-        ModelFileError: it is missing, broken, cut short, or not a TFLite network.
+        ModelFileError: it is missing, broken, cut short, too large, or not a TFLite network.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelFileError(path, f"the model cannot be opened ({error.strerror})") from error
+    content = read_network_file(path)
     if content[4:8] != _IDENTIFIER:
         raise ModelFileError(path, "not a TFLite network: name a .tflite file")
     try:

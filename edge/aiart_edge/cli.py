@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from aiart_edge.output import OriginRecord, Record
 
 _A_FEW = 3  # pictures that need no progress bar
-
-_LARGEST_SIDE = 4096  # as in image, which would bring numpy
+_MOST_JOBS = 256  # each has a thread and a copy of the network
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failure": "red"}
 
@@ -71,8 +70,10 @@ def _read_size(
         size = int(height), int(width or height)
     except ValueError:
         size = (0, 0)
-    if not 1 <= min(size) <= max(size) <= _LARGEST_SIDE:
-        problem = f"{value!r} is neither a side in pixels, 1 to {_LARGEST_SIDE}, nor HEIGHTxWIDTH"
+    from aiart_edge.image import LARGEST_SIDE
+
+    if not 1 <= min(size) <= max(size) <= LARGEST_SIDE:
+        problem = f"{value!r} is neither a side in pixels, 1 to {LARGEST_SIDE}, nor HEIGHTxWIDTH"
         raise click.BadParameter(problem)
     return size
 
@@ -280,7 +281,7 @@ def _print(texts: Iterable[str], form: str) -> None:
 @_METADATA
 @click.option(
     "--jobs",
-    type=click.IntRange(1),
+    type=click.IntRange(1, _MOST_JOBS),
     help="Pictures to work on at once.  [default: one for each core]",
 )
 @_classifier_options

@@ -188,7 +188,7 @@ def _read(path: Path, file: BinaryIO) -> ModelFile:
         raise ModelFileError(
             path,
             f"the model file has format {found} and this aiart reads {FORMAT}: "
-            "upgrade with  pip install --upgrade aiart",
+            "install a newer one from where this came from",
         )
     try:
         description = _describe(document)

@@ -17,6 +17,7 @@ from aiart_train.learning.recipes import RECIPES, Augmentation, Recipe, override
 
 Command = Callable[..., None]
 
+_LARGEST_SEED = (1 << 31) - 1  # Keras takes 32 bits, unsigned
 _TYPES = {"int": int, "float": float, "str": str}  # of a recipe's values
 
 
@@ -136,7 +137,7 @@ def training_options(command: Callable[..., None]) -> Command:
             show_default=True,
             help="What to train.",
         ),
-        click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True),
+        click.option("--seed", type=click.IntRange(0, _LARGEST_SEED), default=0, show_default=True),
         click.option(
             "--by-source",
             is_flag=True,
