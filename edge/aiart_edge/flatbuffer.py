@@ -4,8 +4,9 @@ Neither runtime checks what it reads: an offset that leads out of the file, an i
 high, or a stride of 0, ends the process. A hash is no help, since whoever alters a network can
 write the hash that fits. So this looks that every offset stays within the file, that what an index
 names is there, that each constant has the bytes that its shape asks for, and that each operator
-reads what was there before it. What no classifier of pictures needs is refused: loops, strings,
-sparse weights, operators of somebody's own.
+reads what was there before it, and that it fits its tensors (see `operators`). What no classifier
+of pictures needs is refused: loops, strings, sparse weights, operators of somebody's own; and in
+the command's own process, operators that are not looked into.
 
 The tables are those of TensorFlow's `tensorflow/compiler/mlir/lite/schema/schema.fbs`; how they lie
 in a file, https://flatbuffers.dev/internals tells. It counts against the start of the edge, so that
@@ -21,7 +22,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from aiart_edge.operators import Tensor, fits
+from aiart_edge.operators import KNOWN, Tensor, fits
 
 _IDENTIFIER = b"TFL3"
 
@@ -43,7 +44,7 @@ _TENSOR_MAP = "@I"
 # The types of options by their fields, where i may be a float, and those of no use to a classifier.
 _NUMBERS_OF = {
     "B": (27, 50, 116),
-    "BB": (15, 74, 102),
+    "BB": (74, 102),
     "BBB": (101,),
     "BbB": (31,),
     "BbBB": (70,),
@@ -62,6 +63,7 @@ _NUMBERS_OF = {
     "ib": (10,),
     "ibB": (6,),
     "ii": (23, 59, 64, 87),
+    "iiBB": (15,),
     "iiiB": (58,),
     "iiii": (13,),
     "iiiiiB": (32,),
@@ -69,9 +71,12 @@ _NUMBERS_OF = {
 }
 _STRANGE_OPTIONS = {3, 4, 16, 18, 20, 92, 93, 103, 107, 111, 114, 115, *range(127, 256)}
 _OPTIONS = {number: fields for fields, numbers in _NUMBERS_OF.items() for number in numbers}
-# Operators whose options divide something: the options' type, and which.
+# Operators whose options tell shapes: the options' type, and which of them divide something.
 _DIVISORS: dict[int, tuple[int, tuple[int, ...]]] = {
     **dict.fromkeys((1, 12, 17), (5, (1, 2, 3, 4))),  # pools: strides, sides
+    2: (10, ()),  # concatenation
+    **dict.fromkeys((40, 74, 82, 89), (27, ())),  # mean, sum, greatest, least
+    45: (32, ()),  # slice by steps
     3: (1, (1, 2, 4, 5)),  # convolution: strides, dilations
     4: (2, (1, 2, 3, 5, 6)),  # depthwise convolution: the multiplier, too
     5: (94, (0,)),  # depth to space
@@ -81,6 +86,7 @@ _DIVISORS: dict[int, tuple[int, tuple[int, ...]]] = {
     83: (59, (0,)),  # pack
     88: (64, (0,)),  # unpack
     102: (79, (0,)),  # split by sizes
+    126: (101, ()),  # product of matrices
     132: (106, (1, 2, 3, 5, 6, 7)),  # convolution in space
 }
 _LARGEST_DIVISOR = 1 << 12
@@ -93,17 +99,20 @@ _BITS = {0: 32, 1: 16, 2: 32, 3: 8, 4: 64, 6: 8, 7: 16, 9: 8, 10: 64, 15: 32, 17
 _ZERO_POINTS = {3: range(256), 7: range(1), 9: range(-128, 128), 17: range(-8, 8)}
 _LEAST_STEP, _GREATEST_STEP = 2.0**-24, 2.0**12  # of a whole tensor: the runtimes abort at others
 _MOST_DIMENSIONS = 6
+_INTEGERS, _MOST_TOLD = {2: "i", 4: "q"}, 128  # types, and bytes, of what may tell a shape or axes
 _LARGEST_TENSOR = 1 << 31  # bits
 _LEAST_SCALE, _GREATEST_SCALE = np.array([2.0**-60, 2.0**20], "<f4").view("<u4")
 _MOST_TABLES = 1 << 14  # in a vector
 _MOST_TENSORS = 1 << 12  # that an operator reads
 
 
-def check_network(content: bytes) -> tuple[int, ...]:
+def check_network(content: bytes, *, isolated: bool = False) -> tuple[int, ...]:
     """Check that a runtime can read a network without leaving it.
 
     Args:
         content: a TFLite flatbuffer, also with something behind it.
+        isolated: whether it will run in a process that it may end, so that its operators are not
+            looked into. Default false.
 
     Returns:
         The shape of its first input; -1 where it takes any.
@@ -114,7 +123,7 @@ def check_network(content: bytes) -> tuple[int, ...]:
     if content[4:8] != _IDENTIFIER:
         raise ValueError("not a TFLite network")
     try:
-        return _check_model(_Reader(content))
+        return _check_model(_Reader(content), isolated=isolated)
     except (struct.error, IndexError) as error:
         raise ValueError("the network is damaged: it leads out of its file") from error
 
@@ -247,7 +256,7 @@ def _plan(content: bytes, vtable: int, fields: str) -> _Plan:
     return struct.Struct(layout).unpack_from, itemgetter(*picked), offsets
 
 
-def _check_model(read: _Reader) -> tuple[int, ...]:
+def _check_model(read: _Reader, *, isolated: bool) -> tuple[int, ...]:
     (root,) = _UNSIGNED(read.content)
     model = read.table(root, _MODEL)
     _, codes, graphs, description, buffers, buffer_list, metadata, signatures, *external = model
@@ -256,7 +265,11 @@ def _check_model(read: _Reader) -> tuple[int, ...]:
     operators = [max(older, newer) for older, _, _, newer in read.tables(codes, _OPERATOR_CODE)]
     if _CUSTOM in operators or any(external):
         raise _strange("custom operators, or external weights")
-    sizes = [read.length(data, 1) for data, _, _ in read.tables(buffers, _BUFFER)]
+    if not isolated and (unknown := set(operators) - KNOWN):
+        numbers = ", ".join(map(str, sorted(unknown)))
+        raise _strange(f"operators that are not looked into (in TFLite's schema {numbers})")
+    places = [data for data, _, _ in read.tables(buffers, _BUFFER)]
+    sizes = [read.length(data, 1) for data in places]
     for name, buffer in read.tables(metadata, _METADATA):
         read.check_text(name)
         if not name or buffer >= len(sizes):
@@ -267,11 +280,11 @@ def _check_model(read: _Reader) -> tuple[int, ...]:
     tensors, first, last, steps, name, _ = found[0]
     read.check_text(name)
     tables = read.tables(tensors, _TENSOR)
-    described, there = _check_tensors(read, tables, sizes)
+    described, there = _check_tensors(read, tables, places, sizes)
     inputs, outputs = (read.numbers(end, "i", _MOST_TENSORS) for end in (first, last))
     _fill(there, inputs)
     for step in read.tables(steps, _OPERATOR):
-        _check_step(read, step, operators, described, there)
+        _check_step(read, step, operators, None if isolated else described, there)
     if not inputs or not outputs or not all(there.get(tensor) for tensor in outputs):
         raise _damaged("it asks or answers nothing")
     for used, given, key, graph in read.tables(signatures, _SIGNATURE):
@@ -287,7 +300,7 @@ def _check_model(read: _Reader) -> tuple[int, ...]:
 
 
 def _check_tensors(
-    read: _Reader, tensors: list[list[int]], sizes: list[int]
+    read: _Reader, tensors: list[list[int]], places: list[int], sizes: list[int]
 ) -> tuple[list[Tensor], dict[int, bool]]:
     """Check the tensors; give what matters of each, and whether it is a constant."""
     described: list[Tensor] = []
@@ -310,7 +323,10 @@ def _check_tensors(
             raise _damaged("it has a scale for each channel of what is no constant")
         scales.append((at, count))
         there[len(described)] = size > 0
-        described.append(Tensor(shape, kind, count))
+        letter = _INTEGERS.get(kind) if 0 < size <= _MOST_TOLD else None
+        form = f"<{prod(shape)}{letter}" if letter else ""
+        values = struct.unpack_from(form, read.content, places[buffer] + 4)
+        described.append(Tensor(shape, kind, count, values))
     if 4 * sum(length for _, length in scales) > len(read.content):
         raise _damaged("scales lie over each other")
     # Above 0 and not absurd, by their bits: at others the runtimes abort.
@@ -346,10 +362,13 @@ def _check_step(
     read: _Reader,
     step: list[int],
     operators: list[int],
-    described: list[Tensor],
+    described: list[Tensor] | None,
     there: dict[int, bool],
 ) -> None:
-    """Check an operator: it reads what was there before it, and writes what was not."""
+    """Check an operator: it reads what was there before it, and writes what was not.
+
+    And it fits its tensors, if these are given.
+    """
     code, used, given, kind, options, custom, _, lasting, between, *_ = step
     if custom or read.length(lasting, 1):
         raise _strange("custom operators, or tensors that last")
@@ -364,7 +383,7 @@ def _check_step(
             raise _damaged("a tensor is missing")
     _fill(there, outputs)
     values = _check_options(read, operator, kind, options)
-    if not fits(
+    if described is not None and not fits(
         operator,
         values,
         [described[tensor] if tensor >= 0 else None for tensor in inputs],
@@ -392,7 +411,7 @@ def _check_options(read: _Reader, operator: int, kind: int, at: int) -> list[int
     fields = _OPTIONS.get(kind, "")
     values = read.table(at, fields)
     if fields == "@":
-        read.numbers(values[0], "i", _MOST_DIMENSIONS)
+        return list(read.numbers(values[0], "i", _MOST_DIMENSIONS))
     for field in divisors:
         if not 1 <= values[field] <= _LARGEST_DIVISOR:
             raise _damaged("an operator steps nowhere")

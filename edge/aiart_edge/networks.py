@@ -188,7 +188,7 @@ def find_foreign(
     decision = DecisionRule(low=band[0], high=band[1])
     content = read_network_file(path)
     try:
-        rule = _find_rule(check_network(content), size)
+        rule = _find_rule(check_network(content, isolated=True), size)
     except ValueError as error:
         raise ModelFileError(path, f"the model cannot be run ({error})") from error
 

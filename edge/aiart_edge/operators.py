@@ -1,8 +1,9 @@
 """What operators make of their tensors, as far as a classifier of pictures has them.
 
 A runtime believes the shapes that stand in a network's file, and XNNPACK writes by them: where they
-do not follow from the operator and its inputs, it writes over what is not its own. The numbers are
-those of TFLite's schema, `BuiltinOperator` and `TensorType`.
+do not follow from the operator and its inputs, it writes over what is not its own. Some kernels
+read a second input without asking whether there is one. So an operator without a rule here is not
+run in this process. The numbers are those of TFLite's schema, `BuiltinOperator` and `TensorType`.
 """
 
 from __future__ import annotations
@@ -31,11 +32,13 @@ class Tensor(NamedTuple):
         shape: of it.
         kind: the number of its type.
         scales: how many it has; 0 where it is not quantised.
+        values: of a constant of a few integers, which may tell a shape or axes. Default none.
     """
 
     shape: Shape
     kind: int
     scales: int
+    values: Shape = ()
 
 
 def fits(
@@ -53,11 +56,11 @@ def fits(
         outputs: of it.
 
     Returns:
-        False if not; true also of an operator that is not looked into.
+        Whether it does; false of an operator that is not in `KNOWN`.
     """
-    if operator not in _RULES:
-        return True
     try:
+        if operator == _SPLIT:
+            return _splits(options, inputs, outputs)
         first, *others = inputs
         (made,) = outputs
         return first is not None and _RULES[operator](options, first, others, made)
@@ -183,18 +186,175 @@ def _joins(
     return made.shape == tuple(sides) and _reads_alike(first, others, made)
 
 
-def _rearranges(
-    _options: Sequence[int], first: Tensor, _others: Sequence[Tensor | None], made: Tensor
+def _reshapes(
+    options: Sequence[int], first: Tensor, others: Sequence[Tensor | None], made: Tensor
 ) -> bool:
-    return prod(made.shape) == prod(first.shape) and _reads_alike(first, (), made)
+    told = list(_told(*others) if others else options)
+    right = all(a in (-1, b) for a, b in zip(told, made.shape, strict=True))
+    whole = told.count(-1) <= 1 and prod(made.shape) == prod(first.shape)
+    return right and whole and _reads_alike(first, (), made)
+
+
+def _squeezes(
+    options: Sequence[int], first: Tensor, others: Sequence[Tensor | None], made: Tensor
+) -> bool:
+    places = range(len(first.shape))
+    axes = {places[axis] for axis in options} or {at for at in places if first.shape[at] == 1}
+    right = all(first.shape[axis] == 1 for axis in axes) and not others
+    return right and made.shape == _without(first.shape, axes) and _reads_alike(first, (), made)
+
+
+def _transposes(
+    _options: Sequence[int], first: Tensor, others: Sequence[Tensor | None], made: Tensor
+) -> bool:
+    order = _told(*others)
+    whole = sorted(order) == list(range(len(first.shape)))
+    right = whole and made.shape == tuple(first.shape[axis] for axis in order)
+    return right and _reads_alike(first, (), made)
+
+
+def _expands(
+    _options: Sequence[int], first: Tensor, others: Sequence[Tensor | None], made: Tensor
+) -> bool:
+    (axis,) = _told(*others)
+    at = range(len(first.shape) + 1)[axis]
+    right = made.shape == (*first.shape[:at], 1, *first.shape[at:])
+    return right and _reads_alike(first, (), made)
 
 
 def _shortens(
+    options: Sequence[int], first: Tensor, others: Sequence[Tensor | None], made: Tensor
+) -> bool:
+    axes = {range(len(first.shape))[axis] for axis in _told(*others)}
+    keeps = bool(options and options[0])
+    sides = [1 if axis in axes else side for axis, side in enumerate(first.shape)]
+    right = made.shape == (tuple(sides) if keeps else _without(first.shape, axes))
+    return right and _reads_alike(first, (), made)
+
+
+def _told(*others: Tensor | None) -> Shape:
+    """Give the axes, sides or places that the one input tells; only a constant does."""
+    (how,) = others
+    if how is None or not how.values:
+        raise ValueError("nothing is told")
+    return how.values
+
+
+def _without(shape: Shape, axes: set[int]) -> Shape:
+    return tuple(side for axis, side in enumerate(shape) if axis not in axes)
+
+
+def _pads(
     _options: Sequence[int], first: Tensor, others: Sequence[Tensor | None], made: Tensor
 ) -> bool:
-    (axes,) = others
-    shorter = prod(first.shape) % prod(made.shape) == 0 and made.shape[0] == first.shape[0]
-    return axes is not None and axes.kind == _INT32 and shorter and _reads_alike(first, (), made)
+    widths, *values = others
+    told = _told(widths)
+    pairs = zip(first.shape, told[::2], told[1::2], strict=True)
+    right = made.shape == tuple(side + before + after for side, before, after in pairs)
+    return right and min(told) >= 0 and len(values) <= 1 and _reads_alike(first, values, made)
+
+
+def _slices(
+    _options: Sequence[int], first: Tensor, others: Sequence[Tensor | None], made: Tensor
+) -> bool:
+    begins, sizes = map(_told, others)
+    whole = zip(first.shape, begins, sizes, strict=True)
+    sides = [side - begin if size == -1 else size for side, begin, size in whole]
+    within = all(
+        0 <= begin <= side - size
+        for side, begin, size in zip(first.shape, begins, sides, strict=True)
+    )
+    return within and made.shape == tuple(sides) and _reads_alike(first, (), made)
+
+
+def _steps_through(
+    options: Sequence[int], first: Tensor, others: Sequence[Tensor | None], made: Tensor
+) -> bool:
+    no_begin, no_end, dots, new, dropped, _ = options
+    begins, ends, steps = map(_told, others)
+    sides, axes = list(first.shape), set()
+    for axis, (begin, end, step) in enumerate(zip(begins, ends, steps, strict=True)):
+        bit, places = 1 << axis, range(sides[axis])
+        if dropped & bit:
+            axes.add(axis)
+            sides[axis] = len(places[begin:][:1]) if step == 1 and begin >= 0 else 0
+        else:
+            taken = slice(None if no_begin & bit else begin, None if no_end & bit else end, step)
+            sides[axis] = len(places[taken])
+    right = min(sides) > 0 and not dots and not new
+    return right and made.shape == _without(tuple(sides), axes) and _reads_alike(first, (), made)
+
+
+def _repeats(
+    _options: Sequence[int], first: Tensor, others: Sequence[Tensor | None], made: Tensor
+) -> bool:
+    times = zip(first.shape, _told(*others), strict=True)
+    return made.shape == tuple(a * b for a, b in times) and _reads_alike(first, (), made)
+
+
+def _resizes(
+    _options: Sequence[int], first: Tensor, others: Sequence[Tensor | None], made: Tensor
+) -> bool:
+    count, _, _, depth = first.shape
+    return made.shape == (count, *_told(*others), depth) and _reads_alike(first, (), made)
+
+
+def _stacks(
+    options: Sequence[int], first: Tensor, others: Sequence[Tensor | None], made: Tensor
+) -> bool:
+    count, axis = options
+    alike = all(other is not None and other.shape == first.shape for other in others)
+    at = range(len(first.shape) + 1)[axis]
+    right = alike and made.shape == (*first.shape[:at], count, *first.shape[at:])
+    return right and count == 1 + len(others) and _reads_alike(first, others, made)
+
+
+def _multiplies_each(
+    options: Sequence[int], first: Tensor, others: Sequence[Tensor | None], made: Tensor
+) -> bool:
+    turn_one, turn_two, _ = options
+    (other,) = others
+    *counts, rows, depth = first.shape
+    *of_counts, of_depth, columns = other.shape  # type: ignore[union-attr]
+    if turn_one:
+        rows, depth = depth, rows
+    if turn_two:
+        of_depth, columns = columns, of_depth
+    right = counts == of_counts and depth == of_depth
+    return right and made.shape == (*counts, rows, columns) and _reads_alike(first, others, made)
+
+
+def _convolves_back(
+    options: Sequence[int], first: Tensor, others: Sequence[Tensor | None], made: Tensor
+) -> bool:
+    padding, stride_x, stride_y, _, _ = options
+    weights, read, *biases = others
+    channels, kernel_y, kernel_x, depth = weights.shape  # type: ignore[union-attr]
+    count, rows, columns, of_channels = made.shape
+    # It undoes a convolution, which would make of its output what it reads.
+    sides = (
+        _steps(rows, kernel_y, stride_y, 1, padding),
+        _steps(columns, kernel_x, stride_x, 1, padding),
+    )
+    if read is None or _told(first) != made.shape or of_channels != channels:
+        return False
+    right = read.shape == (count, *sides, depth)
+    return right and _multiplies(read, [weights, *biases], made, channels)
+
+
+def _splits(
+    options: Sequence[int], inputs: Sequence[Tensor | None], parts: Sequence[Tensor]
+) -> bool:
+    axis, whole = inputs
+    if whole is None:
+        return False
+    (at,) = _told(axis)
+    sides = list(whole.shape)
+    sides[at] //= options[0]
+    right = len(parts) == options[0] and sides[at] * options[0] == whole.shape[at]
+    return right and all(
+        part.shape == tuple(sides) and _reads_alike(whole, (), part) for part in parts
+    )
 
 
 _RULES: dict[int, Rule] = {
@@ -205,8 +365,24 @@ _RULES: dict[int, Rule] = {
     4: _convolves_each,
     **dict.fromkeys((6, 53, 114), _converts),  # dequantize, cast, quantize
     9: _connects,
-    # Activations.
+    # Activations, and functions of one number.
     **dict.fromkeys((11, 14, 19, 20, 21, 25, 28, 50, 98, 111, 117, 150), _keeps_shape),
-    **dict.fromkeys((22, 39, 43, 70), _rearranges),  # reshape, transpose, squeeze, expand
+    **dict.fromkeys((8, 47, 59, 66, 73, 75, 76, 92, 101, 104, 108, 116), _keeps_shape),
+    22: _reshapes,
+    34: _pads,
+    39: _transposes,
     **dict.fromkeys((40, 74, 82, 89), _shortens),  # mean, sum, greatest, least
+    43: _squeezes,
+    45: _steps_through,
+    60: _pads,
+    65: _slices,
+    67: _convolves_back,
+    69: _repeats,
+    70: _expands,
+    83: _stacks,
+    **dict.fromkeys((23, 97), _resizes),
+    100: _pads,
+    126: _multiplies_each,
 }
+_SPLIT = 49
+KNOWN = frozenset((*_RULES, _SPLIT))

@@ -24,18 +24,22 @@ from aiart_edge.model_file import read_model_file
 from aiart_edge.runtime import RUNTIMES, find_runtime, import_interpreter, load_network
 
 SLOWEST = 60  # seconds
+FEW = 64  # bytes
 ODD = [0, 1, 2, 3, 4, 5, 16, 32, 127, 128, 255, 256, 65535, 65536, 1 << 31, (1 << 31) - 1]
 ODD += [(1 << 32) - 1, (1 << 32) - 2, (1 << 32) - 128, 0x3F800000, 0x7F800000, 0x7FC00000, 1 << 23]
 
 
 def find_structure(network: bytes) -> np.ndarray:
-    """Find the words that hold no weight: int64, each a place in the file divided by 4."""
+    """Find the words that hold no weights: int64, each a place in the file divided by 4.
+
+    A constant of a few numbers may be a shape or an axis, and counts among them.
+    """
     read = _Reader(network)
     root = int.from_bytes(network[:4], "little")
     kept = np.ones(len(network) // 4, bool)
     for data, _, _ in read.tables(read.table(root, _MODEL)[4], _BUFFER):
-        if data:
-            kept[data // 4 + 1 : (data + 4 + read.length(data, 1)) // 4] = False
+        if data and (length := read.length(data, 1)) > FEW:
+            kept[data // 4 + 1 : (data + 4 + length) // 4] = False
     return np.flatnonzero(kept)
 
 

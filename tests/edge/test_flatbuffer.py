@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result
+from tensorflow.lite.tools import flatbuffer_utils
 
 from aiart_edge import Classifier, InputRule
 from aiart_edge.files import EMBEDDED_MODEL
@@ -18,6 +19,7 @@ from aiart_edge.flatbuffer import check_network
 from aiart_edge.model_file import read_model_file, write_model_file
 from tests.edge.network_mutants import find_structure
 
+AVERAGE_POOL = 1
 SAMPLE = Path(__file__).parents[2] / "samples" / "van-gogh-auvers-1890.jpg"
 
 
@@ -72,6 +74,31 @@ def test_a_hostile_network_with_the_right_hash_is_one_line(
     write_model_file(path, b"\xff\xff\xff\x7f" + network[4:], description)
     assert "it leads out of its file" in one_line(aiart_edge("classify", SAMPLE, "--model", path))
     assert aiart_edge("doctor", "--model", path).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "problem"),
+    [
+        (126, "an operator has no options"),  # a product of two matrices, of one
+        (39, "an operator does not fit its tensors"),  # a transposition that no axes are told
+        (36, "operators that are not looked into (in TFLite's schema 36)"),
+    ],
+)
+def test_a_network_with_another_operator_in_the_place_of_one_is_refused(
+    number: int,
+    problem: str,
+    network: bytes,
+    aiart_edge: Callable[..., Result],
+    one_line: Callable[[Result], str],
+    tmp_path: Path,
+) -> None:
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(network))
+    pooling = next(code for code in model.operatorCodes if code.builtinCode == AVERAGE_POOL)
+    pooling.builtinCode, pooling.deprecatedBuiltinCode = number, min(number, 127)
+    path = tmp_path / "model.tflite"
+    altered = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    write_model_file(path, altered, read_model_file(EMBEDDED_MODEL).description)
+    assert problem in one_line(aiart_edge("classify", SAMPLE, "--model", path))
 
 
 def test_a_description_of_another_size_than_the_networks_is_refused(
