@@ -109,14 +109,6 @@ class Cascade(Classifier):
         scores, _ = self._ask(*read_pictures(source, self._inputs))
         return scores.astype(np.float32)
 
-    def explain(self, source: Source) -> Explanation:  # noqa: ARG002
-        """Refuse: evidence is of one network.
-
-        Raises:
-            ModelFileError: always.
-        """
-        raise ModelFileError(CASCADE, "evidence is of one network: name default or strong")
-
     def close(self) -> None:
         """Free both networks' memory."""
         self._first.close()
@@ -131,6 +123,17 @@ class Cascade(Classifier):
         rule = self.description.decision
         p_ai = float(calibrate(scores, rule.temperature))
         return replace(conclude(p_ai, rule, pictures[0]), decided_by=decided.description.name)
+
+    def _explain(self, *pictures: Picture) -> Explanation:
+        """Give the evidence of the network that decided, which is not weighed with the other's."""
+        classification = self._judge(*pictures)
+        asked = self._first, self._second
+        decided, picture = next(
+            (classifier, picture)
+            for classifier, picture in zip(asked, pictures, strict=True)
+            if classifier.description.name == classification.decided_by
+        )
+        return replace(decided._explain(picture), classification=classification)
 
     def _ask(self, first: Picture, second: Picture) -> tuple[NDArray[np.float64], Classifier]:
         scores = self._first.score(first)

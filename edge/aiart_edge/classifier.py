@@ -242,16 +242,20 @@ class Classifier(AbstractContextManager["Classifier"]):
             source: a picture, as `classify` takes it.
 
         Returns:
-            The same classification as `classify` gives, and each place's share of the logit of AI.
+            The same classification as `classify` gives, and each place's share of the logit of AI;
+            with `cascade`, of that of the network which decided.
 
         Raises:
             PictureError: the picture cannot be read.
             ModelFileError: the file does not describe its network.
             ValueError: as of `classify`.
         """
+        return self._explain(*read_pictures(source, self._inputs))
+
+    def _explain(self, *pictures: Picture) -> Explanation:
         from aiart_edge.evidence import Explanation, occlude  # noqa: PLC0415  seldom wanted
 
-        (picture,) = read_pictures(source, self._inputs)
+        (picture,) = pictures
         if self._explainers:
             found = self._explainers.lend(lambda explainer: explainer.explain(picture.pixels))
         else:

@@ -105,8 +105,8 @@ _MODEL = click.option(
     type=PATH,
     default=EMBEDDED_MODEL,
     show_default="the embedded model",
-    help="A file that aiart-convert wrote; or strong, where that is installed; or, for classify "
-    "and watch, cascade: strong where the embedded model is unsure.",
+    help="A file that aiart-convert wrote; or strong, where that is installed; or, for "
+    "classify, explain and watch, cascade: strong where the embedded model is unsure.",
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="For machines.")
 _RUNTIME = click.option(

@@ -211,3 +211,16 @@ def test_of_a_big_network_there_is_one_copy_for_all_threads() -> None:
             found = list(pool.map(classifier.classify, [SAMPLES[0]] * 8))
     assert found == [expected] * 8
     assert len(opened) == 1
+
+
+@pytest.mark.parametrize(("unsure", "decides"), [((0.0, 1.0), "strong"), ((0.999, 1.0), "default")])
+def test_a_cascade_shows_the_evidence_of_the_network_that_decided(
+    unsure: tuple[float, float], decides: str, write_rule: Callable[..., CascadeRule]
+) -> None:
+    write_rule(unsure=unsure)
+    with Classifier.load("cascade") as cascade, Classifier.load(decides) as alone:
+        found, expected = cascade.explain(SAMPLES[0]), alone.explain(SAMPLES[0])
+        assert found.classification == cascade.classify(SAMPLES[0])
+    assert found.classification.decided_by == decides
+    assert (found.logit, found.method) == (expected.logit, expected.method)
+    assert np.array_equal(found.evidence, expected.evidence)
