@@ -221,7 +221,11 @@ def find_chances(image: Image.Image) -> dict[Watermark, float]:
         return {}
     bits = _read_bits(image)
     return {
-        watermark: min(_find_chance(bits[name], watermark) for name in watermark.numbers)
+        watermark: min(
+            1.0,
+            len(watermark.numbers)  # of tries
+            * min(_find_chance(bits[name], watermark) for name in watermark.numbers),
+        )
         for watermark in WATERMARKS
     }
 
