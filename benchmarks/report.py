@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import click
@@ -265,7 +265,7 @@ def _device(results: Results) -> str:
 
 
 def _plot(name: str, caption: str, draw: Draw) -> Plot:
-    return Plot(name, caption, partial(render, draw=draw))
+    return Plot(name, caption, cache(partial(render, draw=draw)))  # two files show the light one
 
 
 def _table(rows: Iterable[Row], columns: dict[str, _Cell]) -> Table:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -509,7 +509,7 @@ def _origin(card: dict[str, Any]) -> Section:
 
 
 def _plot(name: str, caption: str, draw: Draw) -> Plot:
-    return Plot(name, caption, partial(render, draw=draw))
+    return Plot(name, caption, cache(partial(render, draw=draw)))  # two files show the light one
 
 
 def _text(value: object) -> str:
