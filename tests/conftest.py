@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
 import subprocess
 import sys
 
@@ -17,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from filelock import FileLock
 from PIL import Image, ImageDraw
 from xdist.scheduler import LoadFileScheduling
 
@@ -53,39 +56,72 @@ def draw_strokes(seed: int, size: tuple[int, int] = (96, 96)) -> Image.Image:
     return image
 
 
+Once = Callable[[str, Callable[[Path], object]], Path]
+
+
 @pytest.fixture(scope="session")
-def art(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """Have a folder filled by the first of the tests' processes that asks for it, and by no other.
+
+    No test may change what is in it.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def made(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, done = root / name, root / f"{name}.done"
+        with FileLock(root / f"{name}.lock"):
+            if not done.exists():
+                folder.mkdir()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def art(once: Once) -> Path:
     """A data folder of 40 + 40 small pictures in several formats."""
-    folder = tmp_path_factory.mktemp("art")
-    for name, draw in (("AiArt", draw_smooth), ("RealArt", draw_strokes)):
-        (folder / name).mkdir()
-        for number in range(40):
-            ending = ("jpg", "png", "webp")[number % 3]
-            draw(number, (90 + number, 110)).save(folder / name / f"{number:02}.{ending}")
-    return folder
+
+    def draw_all(folder: Path) -> None:
+        for name, draw in (("AiArt", draw_smooth), ("RealArt", draw_strokes)):
+            (folder / name).mkdir()
+            for number in range(40):
+                ending = ("jpg", "png", "webp")[number % 3]
+                draw(number, (90 + number, 110)).save(folder / name / f"{number:02}.{ending}")
+
+    return once("art", draw_all)
 
 
 @pytest.fixture(scope="session")
-def run_folder(art: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_folder(art: Path, once: Once) -> Path:
     """A run of the recipe `seed`: long enough for scores that differ from picture to picture."""
     from aiart_train.cli import main
 
-    runs = tmp_path_factory.mktemp("work") / "runs"
-    command = ["fit", "--data", str(art), "--recipe", "seed", "--epochs", "12", "--runs", str(runs)]
-    result = CliRunner().invoke(main, command, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return Path(result.stdout.strip())
+    def train(folder: Path) -> None:
+        recipe = ["--recipe", "seed", "--size", "64", "--epochs", "12"]
+        command = ["fit", "--data", str(art), *recipe, "--runs", str(folder / "runs")]
+        result = CliRunner().invoke(main, command, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+
+    return (once("work", train) / "runs" / "latest").resolve()
 
 
 @pytest.fixture(scope="session")
-def model_files(run_folder: Path) -> dict[str, Path]:
-    """The run, converted to every precision."""
+def model_files(run_folder: Path, once: Once) -> dict[str, Path]:
+    """The run, converted to the usual precisions beside a copy of it."""
     from aiart_convert.cli import main
 
-    command = [str(run_folder), "--quantize", "float32", "--quantize", "int8"]
-    result = CliRunner().invoke(main, command, catch_exceptions=False)
-    assert result.exit_code == 0, result.output
-    return {name: run_folder / f"model-{name}.tflite" for name in ("float32", "int8")}
+    def convert(folder: Path) -> None:
+        run = shutil.copytree(run_folder, folder / "run")
+        command = [str(run), "--quantize", "float32", "--quantize", "int8"]
+        result = CliRunner().invoke(main, command, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+
+    folder = once("converted", convert) / "run"
+    return {name: folder / f"model-{name}.tflite" for name in ("float32", "int8")}
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_each_file_describes_itself(model_files: dict[str, Path]) -> None:
         description = read_model_file(path).description
         assert description.name == "seed"
         assert description.precision == precision
-        assert (description.input.height, description.input.width) == (150, 150)
+        assert (description.input.height, description.input.width) == (64, 64)
         assert description.decision.temperature > 0
         assert description.metrics["validation_n"] == 13
         assert description.metrics["validation_agreement"] > 0.9
@@ -80,7 +80,7 @@ def test_another_process_in_another_folder_with_another_hash_seed_writes_the_sam
     written = sorted(path.name for path in tmp_path.iterdir())
     assert len(written) == 2 * len(model_files) + 1  # with the list of calibration pictures
     for name in written:
-        assert (tmp_path / name).read_bytes() == (run_folder / name).read_bytes()
+        assert (tmp_path / name).read_bytes() == (model_files["int8"].parent / name).read_bytes()
 
 
 def test_a_keras_file_is_converted_with_its_split_and_its_data(
@@ -264,7 +264,7 @@ def test_help_shows_each_example_on_a_line_of_its_own(aiart_convert: Command) ->
 def test_the_calibration_pictures_are_listed_beside_the_model(
     model_files: dict[str, Path], run_folder: Path
 ) -> None:
-    said = json.loads((run_folder / "model-calibration.json").read_text())
+    said = json.loads((model_files["int8"].parent / "model-calibration.json").read_text())
     train = rows_of(read_split(run_folder / "split.csv"), "train")
     assert {picture["sha256"] for picture in said["pictures"]} == {row.sha256 for row in train}
     assert (
@@ -308,7 +308,7 @@ def test_a_layer_is_kept_in_float32_and_an_unknown_one_is_one_line(
 def test_a_network_that_the_old_runtime_refuses_is_written_for_litert_alone(
     spoilt_run: Path, aiart_convert: Command, one_line: OneLine
 ) -> None:
-    pixels = keras.Input((150, 150, 3))
+    pixels = keras.Input((64, 64, 3))
     roots = keras.ops.sqrt(keras.layers.Rescaling(1 / 255)(pixels))
     means = keras.layers.GlobalAveragePooling2D()(roots)
     scores = keras.layers.Dense(1, activation="sigmoid")(means)

@@ -41,7 +41,7 @@ from aiart_edge import InputRule
 @click.argument("picture", type=Path)
 def main(network, picture):
     runtime = installed_runtimes('float32')[0]
-    score_on_edge(network.read_bytes(), [picture] * 100_000, InputRule(150, 150), runtime)
+    score_on_edge(network.read_bytes(), [picture] * 100_000, InputRule(64, 64), runtime)
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run where it is ignored
 main()
@@ -85,7 +85,7 @@ def is_running(process: str) -> bool:
 
 def test_a_network_that_the_runtime_refuses_is_a_value_error(art: Path) -> None:
     with pytest.raises(ValueError, match="not a TFLite network"):
-        score_on_edge(b"\0" * 1000, [art / "AiArt" / "00.jpg"], InputRule(150, 150), DEFAULT)
+        score_on_edge(b"\0" * 1000, [art / "AiArt" / "00.jpg"], InputRule(64, 64), DEFAULT)
 
 
 def test_a_picture_that_cannot_be_read_is_reported_as_at_home(
@@ -93,4 +93,4 @@ def test_a_picture_that_cannot_be_read_is_reported_as_at_home(
 ) -> None:
     network = read_model_file(model_files["int8"]).network
     with pytest.raises(PictureError, match="No such file"):
-        score_on_edge(network, [tmp_path / "missing.jpg"], InputRule(150, 150), DEFAULT)
+        score_on_edge(network, [tmp_path / "missing.jpg"], InputRule(64, 64), DEFAULT)

@@ -45,7 +45,7 @@ def test_the_operators_are_counted_with_their_versions(inspected: Callable[[str]
 
 def test_int8_pixels_enter_as_they_are(inspected: Callable[[str], Any]) -> None:
     (pixels,) = (one for one in inspected("int8")["tensors"] if one["role"] == "input")
-    assert (pixels["dtype"], pixels["shape"]) == ("UINT8", [1, 150, 150, 3])
+    assert (pixels["dtype"], pixels["shape"]) == ("UINT8", [1, 64, 64, 3])
     assert (pixels["scales"], pixels["zero_points"]) == ([1], [0])
 
 

@@ -352,7 +352,7 @@ def test_info_shows_what_the_file_says_of_itself(
     document = json.loads(aiart_edge("info", model_files["int8"], "--json").stdout)
     file = read_model_file(model_files["int8"])
     assert document["precision"] == "int8"
-    assert document["input"] == {"height": 150, "width": 150, "resize": "squash"}
+    assert document["input"] == {"height": 64, "width": 64, "resize": "squash"}
     assert document["network"]["sha256"] == hashlib.sha256(file.network).hexdigest()
     assert file.sha256 in aiart_edge("info", model_files["int8"]).stdout
 

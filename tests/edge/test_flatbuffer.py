@@ -38,7 +38,7 @@ def test_what_stands_behind_the_network_does_not_matter() -> None:
 
 def test_a_network_of_each_precision_is_sound(model_files: dict[str, Path]) -> None:
     for path in model_files.values():
-        assert check_network(read_model_file(path).network)[1:] == (150, 150, 3)
+        assert check_network(read_model_file(path).network)[1:] == (64, 64, 3)
 
 
 @pytest.mark.parametrize("length", [0, 4, 7, 8, 100, 10_000, 1_000_000, 3_000_000])

@@ -115,7 +115,7 @@ def test_a_network_from_elsewhere_is_named_by_the_hash_of_its_file(
 ) -> None:
     path = tmp_path / "foreign.tflite"
     path.write_bytes(read_model_file(model_files["float32"]).network)
-    with Classifier.load_foreign(path, labels=("ai", "human"), size=(150, 150)) as classifier:
+    with Classifier.load_foreign(path, labels=("ai", "human"), size=(64, 64)) as classifier:
         assert classifier.identity == {
             "model": "foreign.tflite",
             "model_version": "",

@@ -86,14 +86,14 @@ def test_an_int8_network_takes_raw_bytes_and_answers_in_steps_of_one_in_256(
     model_files: dict[str, Path],
 ) -> None:
     network = load_network(read_model_file(model_files["int8"]).network)
-    scores = network.scores(np.full((1, 150, 150, 3), 77, dtype=np.uint8))
+    scores = network.scores(np.full((1, 64, 64, 3), 77, dtype=np.uint8))
     assert (scores * 256 == np.round(scores * 256)).all()
     assert scores.sum() == pytest.approx(1, abs=1 / 256)
 
 
 def test_two_threads_answer_as_one(model_files: dict[str, Path]) -> None:
     content = read_model_file(model_files["float32"]).network
-    pixels = np.random.default_rng(0).integers(0, 256, (1, 150, 150, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)
     one, two = (load_network(content, threads=threads).scores(pixels) for threads in (1, 2))
     assert one == pytest.approx(two, abs=1e-6)
 
