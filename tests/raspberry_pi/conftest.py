@@ -38,9 +38,14 @@ def cache() -> Path:
 
 @pytest.fixture(scope="session")
 def wheel(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the tree by way of a source distribution."""
-    folder = tmp_path_factory.mktemp("dist")
-    build_both = [sys.executable, "-m", "build", "--outdir", str(folder), str(REPOSITORY)]
+    """The wheel, built by way of a source distribution.
+
+    Of a copy of the tree, since setuptools works in the tree, and so may other tests beside it.
+    """
+    folder, tree = (tmp_path_factory.mktemp(name) for name in ("dist", "tree"))
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "runs", "*.egg-info")
+    shutil.copytree(REPOSITORY, tree, ignore=ignored, dirs_exist_ok=True)
+    build_both = [sys.executable, "-m", "build", "--outdir", str(folder), str(tree)]
     subprocess.run(build_both, check=True, capture_output=True)
     return next(folder.glob("*.whl"))
 
