@@ -6,7 +6,6 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 
 if importlib.util.find_spec("tflite_runtime"):
     # Before TensorFlow: the other way round it cannot load a network (see aiart_edge.runtime).
@@ -22,6 +21,8 @@ from click.testing import CliRunner, Result
 from filelock import FileLock
 from PIL import Image, ImageDraw
 from xdist.scheduler import LoadFileScheduling
+
+from tests.broken_off import run_broken_off
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
@@ -142,7 +143,7 @@ def aiart_train() -> Callable[..., Result]:
 
 @pytest.fixture(scope="session")
 def broken_off() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """The command `aiart-train` in a process of its own; see broken_off.py."""
+    """The command `aiart-train`, broken off in a process of its own."""
     return partial(run_broken_off, "aiart_train")
 
 
@@ -150,13 +151,6 @@ def broken_off() -> Callable[..., subprocess.CompletedProcess[str]]:
 def conversion_broken_off() -> Callable[..., subprocess.CompletedProcess[str]]:
     """The command `aiart-convert`, likewise."""
     return partial(run_broken_off, "aiart_convert")
-
-
-def run_broken_off(*arguments: object) -> subprocess.CompletedProcess[str]:
-    program = Path(__file__).parent / "broken_off.py"
-    return subprocess.run(
-        [sys.executable, program, *map(str, arguments)], capture_output=True, text=True, check=False
-    )
 
 
 @pytest.fixture(scope="session")
