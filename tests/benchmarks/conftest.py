@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -13,24 +14,24 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from benchmarks.variants import PRECISIONS
+
 REPOSITORY = Path(__file__).parents[2]
 
 Suites = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def small_run(art: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the recipe `seed` on pictures as small as it takes, converted to every precision."""
-    from aiart_convert.cli import main as convert
-    from aiart_train.cli import main as train
+def small_run(model_files: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the converted run, converted to every precision."""
+    from aiart_convert.cli import main
 
-    runs = str(tmp_path_factory.mktemp("small"))
-    size = ("--recipe", "seed", "--size", "46", "--epochs", "2")
-    trained = CliRunner().invoke(train, ["fit", "--data", str(art), *size, "--runs", runs])
-    assert trained.exit_code == 0, trained.output
-    folder = Path(trained.stdout.strip())
-    converted = CliRunner().invoke(convert, [str(folder), "--quantize", "all"])
-    assert converted.exit_code == 0, converted.output
+    folder = tmp_path_factory.mktemp("small") / "run"
+    shutil.copytree(model_files["int8"].parent, folder)
+    others = [name for name in PRECISIONS if name not in model_files]
+    command = [str(folder), *(word for name in others for word in ("--quantize", name))]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
     return folder
 
 

@@ -108,10 +108,10 @@ def test_a_run_folder_named_like_the_command_can_be_converted(
 ) -> None:
     shutil.copytree(run_folder, tmp_path / "inspect", ignore=shutil.ignore_patterns("*.tflite"))
     monkeypatch.chdir(tmp_path)
-    result = aiart_convert("./inspect", "--quantize", "int8")
+    result = aiart_convert("./inspect", "--quantize", "float32")
     assert result.exit_code == 0, result.stderr
-    written = tmp_path / "inspect" / "model-int8.tflite"
-    assert written.read_bytes() == model_files["int8"].read_bytes()
+    written = tmp_path / "inspect" / "model-float32.tflite"
+    assert written.read_bytes() == model_files["float32"].read_bytes()
 
 
 @pytest.mark.parametrize("content", [b"", b"TFL3", b"\0\0\0\0TFL3", b"not a network at all"])
