@@ -87,7 +87,14 @@ def fit(
     """
     _load_keras()
     from aiart_train.card import make_card
-    from aiart_train.data.split import check_split, draw_split, hold_out, read_split, write_split
+    from aiart_train.data.split import (
+        check_split,
+        draw_split,
+        hold_out,
+        read_groups,
+        read_split,
+        write_split,
+    )
     from aiart_train.run_folder import FIT, SPLIT, new_run, resume_run, write_card
 
     if wanted.resume:
@@ -96,16 +103,18 @@ def fit(
             _train(again, None)
         return
     recipe, seed = wanted.recipe, wanted.seed
-    if split is not None and (wanted.by_source or wanted.tested):
+    if split is not None and (wanted.by_source or wanted.groups or wanted.tested):
         raise click.UsageError(
-            "--by-source and --hold-out draw a split: leave them, or --split, out."
+            "--by-source, --groups and --hold-out draw a split: leave them, or --split, out."
         )
     with _joined(workers) as together:
         dataset = _scan(wanted.folders, wanted.names, wanted.one_source)
         if split is None:
             tested = wanted.tested
             held_out = hold_out(dataset, read_split(tested, ("test",))) if tested else frozenset()
-            rows = draw_split(dataset, seed, wanted.by_source, held_out)
+            tied = read_groups(wanted.groups, dataset) if wanted.groups else {}
+            by_source = wanted.by_source or bool(tied)
+            rows = draw_split(dataset, seed, by_source, held_out, tied)
         else:
             rows = read_split(split)
             check_split(dataset, rows)
@@ -206,12 +215,6 @@ def _train(made: NewRun, together: Workers | None) -> None:
 @training_options
 @click.option("--folds", type=click.IntRange(min=2), default=5, show_default=True)
 @click.option(
-    "--groups",
-    type=PATH,
-    help="A CSV file with the columns source,group: keep sources whole, and those of one group in "
-    "one fold.",
-)
-@click.option(
     "--measure",
     "apart",
     multiple=True,
@@ -221,7 +224,6 @@ def _train(made: NewRun, together: Workers | None) -> None:
 def crossval(
     wanted: Wanted,
     folds: int,
-    groups: Path | None,
     apart: tuple[str, ...],
 ) -> None:
     """Train a recipe once per fold and score each picture by the network that has not seen it.
@@ -262,7 +264,7 @@ def crossval(
     for pattern in apart:
         if not any(fnmatchcase(picture.source, pattern) for picture in dataset.pictures):
             raise click.UsageError(f"--measure {pattern!r} matches no source.")
-    tied = read_groups(groups, dataset) if groups else {}
+    tied = read_groups(wanted.groups, dataset) if wanted.groups else {}
     splits = draw_folds(
         dataset,
         seed,

@@ -33,6 +33,7 @@ class Wanted:
         values: of the recipe that were given.
         seed: of the split and the training.
         by_source: whether to keep sources whole.
+        groups: the file of sources that stay together, or None.
         tested: the split whose test part is held out, or None.
         runs: the folder of all runs.
         features: a folder in which to keep what heads are fitted on, or None.
@@ -46,6 +47,7 @@ class Wanted:
     values: dict[str, Any]
     seed: int
     by_source: bool
+    groups: Path | None
     tested: Path | None
     runs: Path
     features: Path | None
@@ -142,6 +144,12 @@ def training_options(command: Callable[..., None]) -> Command:
             "--by-source",
             is_flag=True,
             help="Keep each source, a folder in a class's folder, whole in one part.",
+        ),
+        click.option(
+            "--groups",
+            type=PATH,
+            help="A CSV file with the columns source,group: keep sources whole, and those of one "
+            "group in one part.",
         ),
         click.option(
             "--hold-out",

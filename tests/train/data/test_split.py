@@ -172,7 +172,9 @@ def test_sources_of_a_group_are_tested_together(above: str, tmp_path: Path) -> N
     dataset = replace(make_sources([6] * 12), folder=tmp_path / "data/art")
     tied = [f"{label}/{number}" for label in ("ai", "human") for number in range(3)]
     path = write_groups(tmp_path / "groups.csv", *(f"{above}{name},one artist" for name in tied))
-    splits = draw_folds(dataset, 0, True, 3, tied=read_groups(path, dataset))
+    groups = read_groups(path, dataset)
+    splits = [draw_split(dataset, 0, True, tied=groups)]
+    splits += draw_folds(dataset, 0, True, 3, tied=groups)
     for split in splits:
         parts = {row.part for row in split if row.source in tied}
         assert len(parts) == 1

@@ -82,7 +82,11 @@ def make_row(picture: Picture, group: int, part: str) -> SplitRow:
 
 
 def draw_split(
-    dataset: Dataset, seed: int, by_source: bool = False, held_out: frozenset[Picture] = frozenset()
+    dataset: Dataset,
+    seed: int,
+    by_source: bool = False,
+    held_out: frozenset[Picture] = frozenset(),
+    tied: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[SplitRow, ...]:
     """Draw a stratified split that keeps near-duplicates together.
 
@@ -91,6 +95,7 @@ def draw_split(
         seed: the same data and seed give the same split.
         by_source: keep whole sources together too. Default False.
         held_out: the test part, see `hold_out`. Default: one is drawn.
+        tied: see `draw_folds`. Default none.
 
     Returns:
         One row per picture, in the data set's order.
@@ -98,7 +103,7 @@ def draw_split(
     Raises:
         DataError: a class has too few different pictures, or sources, for three parts.
     """
-    return next(_draw(dataset, seed, by_source, FOLDS, held_out))
+    return next(_draw(dataset, seed, by_source, FOLDS, held_out, tied=tied))
 
 
 def draw_folds(
