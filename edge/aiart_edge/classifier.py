@@ -232,7 +232,9 @@ class Classifier(AbstractContextManager["Classifier"]):
         """
         return self._judge(*read_pictures(source, self._inputs, reserve, look))
 
-    def explain(self, source: Source) -> Explanation:
+    def explain(
+        self, source: Source, *, reserve: Reserve | None = None, look: Look | None = None
+    ) -> Explanation:
         """Give the verdict on a picture, and where in it the evidence lies.
 
         A network whose head is linear in pooled maps says it exactly, in the same run; of any other
@@ -240,6 +242,8 @@ class Classifier(AbstractContextManager["Classifier"]):
 
         Args:
             source: a picture, as `classify` takes it.
+            reserve: likewise.
+            look: likewise.
 
         Returns:
             The same classification as `classify` gives, and each place's share of the logit of AI;
@@ -250,7 +254,7 @@ class Classifier(AbstractContextManager["Classifier"]):
             ModelFileError: the file does not describe its network.
             ValueError: as of `classify`.
         """
-        return self._explain(*read_pictures(source, self._inputs))
+        return self._explain(*read_pictures(source, self._inputs, reserve, look))
 
     def _explain(self, *pictures: Picture) -> Explanation:
         from aiart_edge.evidence import Explanation, occlude  # noqa: PLC0415  seldom wanted

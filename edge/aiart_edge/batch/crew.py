@@ -7,10 +7,7 @@ this one is known, gets an error, and the shard is done without it.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -19,13 +16,11 @@ from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, cast
 
 from aiart_edge.batch.shard import Rules, Task, classify_shard, failed
-from aiart_edge.errors import AccessError, PictureError, RuntimeUnavailable
+from aiart_edge.errors import RuntimeUnavailable
+from aiart_edge.worker import Worker, blame
 
 if TYPE_CHECKING:
     from aiart_edge.classifier import Classifier
-
-# They end a process from outside, as where memory runs out; a decoder ends it by others.
-_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGHUP}
 
 
 def do_shards(
@@ -49,7 +44,7 @@ def do_shards(
     """
     left = iter(tasks)
     first = list(islice(left, jobs))
-    crew = [_Worker(rules) for _ in first]
+    crew = [_ShardWorker(rules) for _ in first]
     try:
         for worker, task in zip(crew, first, strict=True):
             worker.give(task)
@@ -61,7 +56,7 @@ def do_shards(
                     content = worker.hear()
                 except EOFError:
                     crew.remove(worker)
-                    crew.append(_Worker(rules))
+                    crew.append(_ShardWorker(rules))
                     crew[-1].give(_without_its_killer(worker, classifier), careful=True)
                     continue
                 if content is not None:
@@ -72,28 +67,23 @@ def do_shards(
             worker.end()
 
 
-class _Worker:
+class _ShardWorker(Worker):
     """A process that does shards.
 
     Args:
         rules: how.
 
     Attributes:
-        connection: has something to be heard, or it died.
         task: that it is at; None where it is idle.
         careful: it says before each picture which it is.
         place: of the picture that it is at, where it said so.
     """
 
     def __init__(self, rules: Rules) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
+        super().__init__(_serve, rules)
         self.task: Task | None = None
         self.careful = False
         self.place: int | None = None
-        self._process = context.Process(target=_serve, args=(theirs, rules), daemon=True)
-        self._process.start()
-        theirs.close()
 
     def give(self, task: Task | None, *, careful: bool = False) -> None:
         """Give it a shard, or nothing more."""
@@ -120,19 +110,8 @@ class _Worker:
             return None
         return cast("bytes", answer)
 
-    def death(self) -> int:
-        """Wait until it is dead, and give the number of the signal that killed it, or 0."""
-        self._process.join()
-        return max(0, -(self._process.exitcode or 0))
 
-    def end(self) -> None:
-        """End it."""
-        self._process.kill()
-        self._process.join()
-        self.connection.close()
-
-
-def _without_its_killer(worker: _Worker, classifier: Classifier) -> Task:
+def _without_its_killer(worker: _ShardWorker, classifier: Classifier) -> Task:
     """Give the shard of a process that died, without the picture that it died of, if it said so."""
     task = cast("Task", worker.task)
     died_of = worker.death()
@@ -143,32 +122,19 @@ def _without_its_killer(worker: _Worker, classifier: Classifier) -> Task:
             f"processes die of the network (signal {died_of}): aiart-edge doctor says more"
         )
     name = task.names[worker.place]
-    if died_of in _FROM_OUTSIDE:
-        record = failed(classifier, name, AccessError, "its process was killed meanwhile")
-    else:
-        record = failed(classifier, name, PictureError, "reading it makes a decoder crash")
+    record = failed(classifier, blame(os.fsdecode(name), died_of))
     return replace(task, known={**task.known, worker.place: record})
 
 
 def _serve(connection: Connection, rules: Rules) -> None:
     """Do shards, until there are no more or the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         with rules.load() as classifier:
             while True:
                 task, careful = connection.recv()
                 tell: Any = connection.send if careful else lambda _: None
                 connection.send(classify_shard(classifier, task, rules, tell))
-    except EOFError:
-        pass
+    except EOFError:  # there are no more
+        raise
     except Exception as error:  # noqa: BLE001  the parent raises it
         connection.send(error)
-
-
-def _end_with_parent() -> None:
-    """Wait for the end of a pipe that the parent holds, and end at once."""
-    parent = multiprocessing.parent_process()
-    if parent:
-        parent.join()
-    os._exit(1)

@@ -113,22 +113,17 @@ def is_unreached(record: Mapping[str, Any]) -> bool:
     return record.get("kind") == AccessError.kind
 
 
-def failed(
-    classifier: Classifier, name: bytes, error: type[PictureError], problem: str
-) -> dict[str, Any]:
+def failed(classifier: Classifier, error: PictureError) -> dict[str, Any]:
     """Make the record of a file that nobody can read.
 
     Args:
         classifier: that should have judged.
-        name: of the file.
-        error: its class.
-        problem: what is wrong with it, a phrase.
+        error: what is wrong with the file, and its path.
 
     Returns:
         A record.
     """
-    path = os.fsdecode(name)
-    return as_document(Record(path, classifier.identity, error(path, problem)).as_dict())
+    return as_document(Record(str(error.path), classifier.identity, error).as_dict())
 
 
 def _make_record(classifier: Classifier, path: str, etag: str, rules: Rules) -> dict[str, Any]:
