@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -757,12 +757,6 @@ def _shown(records: Iterable[Record]) -> Iterator[Record]:
     help="Of the results.",
 )
 @click.option("--jobs", type=click.IntRange(1), help="Processes.  [default: one for each core]")
-@click.option(
-    "--ray",
-    "address",
-    metavar="ADDRESS",
-    help="Work on this Ray cluster, or on one of this machine alone: local.",
-)
 @click.option("--retry", type=click.Choice(["access"]), help="Try again what could not be reached.")
 @click.option("--anonymous", is_flag=True, help="Read a public object store, without keys.")
 @click.option("--report", is_flag=True, help="Print counts of all results, and the speed.")
@@ -776,7 +770,6 @@ def batch(
     shard_size: int | None,
     results: str,
     jobs: int | None,
-    address: str | None,
     retry: str | None,
     anonymous: bool,
     report: bool,
@@ -795,12 +788,13 @@ def batch(
       aiart-edge batch pictures/ --out results
       find /mnt -name '*.jpg' -print0 | aiart-edge batch - --out results --report
     """
-    from aiart_edge.batch import cluster, crew, listing, manifest, run
+    from aiart_edge.batch import crew, listing, manifest, run
     from aiart_edge.batch.results import Results
     from aiart_edge.batch.shard import Rules
     from aiart_edge.memory import share_of
 
-    _check_batch(shards, shard_size, jobs, address)
+    if shards and shard_size:
+        raise click.UsageError("--shards and --shard-size exclude each other")
     if results == "parquet":
         require_extra("parquet", "pyarrow")
     if not Results.is_begun(out):
@@ -818,7 +812,7 @@ def batch(
         due = run.find_due(folder, retry=bool(retry))
         jobs = min(jobs or count_cores(), len(due))
         rules = Rules(
-            partial(_load_anywhere, **options, embedded=options["model"] == EMBEDDED_MODEL),
+            partial(_load, **options),
             share_of(jobs, out / ".memory").turn,
             results,
             hashed,
@@ -826,14 +820,10 @@ def batch(
             anonymous,
         )
         done = 0
-        tasks = run.make_tasks(folder, set(due))
-        if address:
-            runtime = options["runtime"]
-            shards_done = cluster.do_shards(address, jobs, folder.begun, tasks, rules, runtime)
-        else:
-            shards_done = crew.do_shards(classifier, tasks, rules, jobs)
         with _progress_of(len(due)) as advance:
-            for task, content in shards_done:
+            for task, content in crew.do_shards(
+                classifier, run.make_tasks(folder, set(due)), rules, jobs
+            ):
                 if content:
                     folder.write(task.number, content)
                     done += len(task.names) - len(task.known)
@@ -849,23 +839,92 @@ def batch(
         raise click.exceptions.Exit(SOME_INPUTS_FAILED if summary.verdicts else 1)
 
 
-def _check_batch(
-    shards: int | None, shard_size: int | None, jobs: int | None, address: str | None
+@main.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=8765, show_default=True, help="0: any free."
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Where to listen; beyond this machine it needs a token.",
+)
+@click.option(
+    "--token-file",
+    type=PATH,
+    help="The file of the token.  [default: the systemd credential aiart-token, if there is one]",
+)
+@click.option(
+    "--allow-host", multiple=True, metavar="NAME", help="A name by which it may be called, too."
+)
+@click.option("--tls-cert", type=PATH, help="The certificate with which it encrypts.")
+@click.option("--tls-key", type=PATH, help="The key of the certificate.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Processes.  [default: one for each core, or what the memory allows]",
+)
+@_classifier_options
+def serve(
+    port: int,
+    host: str,
+    token_file: Path | None,
+    allow_host: tuple[str, ...],
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    jobs: int | None,
+    **options: Any,
 ) -> None:
-    """Refuse options that contradict each other, or need an extra that is missing."""
-    from aiart_edge.batch.cluster import LOCAL
+    """Show a page that classifies pictures, and answer over HTTP, until SIGTERM or Ctrl-C.
 
-    if shards and shard_size:
-        raise click.UsageError("--shards and --shard-size exclude each other")
-    if jobs and address not in {None, LOCAL}:
-        raise click.UsageError("--jobs is this machine's: a cluster has its own processors")
-    if address:
-        require_extra("ray", "ray")
+    Pictures are neither written to disk nor sent on.
+
+    \b
+    Examples:
+      aiart-edge serve
+      curl -H 'Content-Type: image/jpeg' --data-binary @picture.jpg http://127.0.0.1:8765/v1/classify
+    """
+    require_extra("serve", "starlette", "uvicorn", "python_multipart", "prometheus_client")
+    from aiart_edge.memory import share_of_memory
+    from aiart_edge.service import guard, server
+    from aiart_edge.service.app import Service, make_app
+    from aiart_edge.service.bodies import MOST_WAITING
+    from aiart_edge.service.workers import Crew, share_memory
+
+    if (tls_cert is None) != (tls_key is None):
+        raise click.UsageError("--tls-cert and --tls-key go together")
+    tls = (tls_cert, tls_key) if tls_cert and tls_key else None
+    token = _read_token(token_file)
+    if not guard.is_loopback(host):
+        if token is None:
+            raise click.UsageError(f"--host {host} is beyond this machine: add --token-file")
+        if tls is None:
+            click.echo("Without --tls-cert, token and pictures travel in the clear.", err=True)
+    scheme = "https" if tls else "http"
+    with silenced(python_speaks=True):
+        with _load(**options) as classifier:  # what is wrong with the network is said at once
+            model = {**asdict(classifier.description), "sha256": classifier.sha256}
+            identity = classifier.identity
+        with server.listen(host, port) as listening:
+            port = listening.getsockname()[1]
+            rules = guard.Rules(guard.name_hosts(host, port, allow_host, scheme), scheme, token)
+            jobs, memory = share_memory(share_of_memory(), jobs or count_cores(), MOST_WAITING)
+            with closing(Crew(partial(_load, **options), identity, jobs, memory)) as crew:
+                app = make_app(Service(crew, model, identity, rules))
+                answering = server.make_server(app, tls)
+                shown = f"[{host}]" if ":" in host else host
+                click.echo(f"The page is at {scheme}://{shown}:{port}/", err=True)
+                server.run(answering, listening)
 
 
-def _load_anywhere(*, embedded: bool, **options: Any) -> Classifier:
-    """Load in another process, perhaps on a machine where aiart lies elsewhere."""
-    return _load(**options | ({"model": EMBEDDED_MODEL} if embedded else {}))
+def _read_token(path: Path | None) -> str | None:
+    from aiart_edge.service.guard import read_token
+
+    if path is None and (folder := os.environ.get("CREDENTIALS_DIRECTORY")):
+        path = Path(folder) / "aiart-token"
+        path = path if path.exists() else None
+    return read_token(path) if path else None
 
 
 @contextmanager

@@ -252,6 +252,22 @@ def look_at(source: Source, look: Look) -> Any:
         return look(_open_within_limits(stream, 0)[0])
 
 
+def measure(source: Source) -> tuple[int, int]:
+    """Say how large a picture says that it is, without decoding it.
+
+    Args:
+        source: a file, the bytes of one, or a binary file object.
+
+    Returns:
+        Width and height, in pixels.
+
+    Raises:
+        PictureError: it cannot be read.
+    """
+    with _reading(source), _stream(source) as stream:
+        return _open(stream).size
+
+
 def _decode(
     source: Source, at_least: int, reserve: Reserve | None = None, look: Look | None = None
 ) -> tuple[Image.Image, int, Any]:

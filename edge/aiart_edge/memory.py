@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 _SHARE = 2 / 3  # of what is free; the rest is for networks, and for others
-_WORTH_GIVING_BACK = 32 << 20  # bytes
+WORTH_GIVING_BACK = 32 << 20  # bytes
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -27,7 +27,7 @@ class Budget:
     """
 
     def __init__(self, size: int | None = None) -> None:
-        self.size = int(_SHARE * available_memory()) if size is None else size
+        self.size = share_of_memory() if size is None else size
         self._taken = 0
         self._freed = threading.Condition()
 
@@ -50,8 +50,8 @@ class Budget:
         try:
             yield take
         finally:
-            if taken > _WORTH_GIVING_BACK:
-                _give_back()
+            if taken > WORTH_GIVING_BACK:
+                give_back()
             with self._freed:
                 self._taken -= taken
                 self._freed.notify_all()
@@ -79,7 +79,7 @@ class Share:
 
             def take(need: int) -> None:
                 if need > self.size:
-                    held.callback(_give_back)
+                    held.callback(give_back)
                     file = held.enter_context(self.lock.open("ab"))
                     fcntl.flock(file, fcntl.LOCK_EX)
 
@@ -98,14 +98,19 @@ def share_of(jobs: int, lock: Path) -> Share:
     """
     from aiart_edge.image import LARGEST_MEMORY  # noqa: PLC0415  it brings numpy
 
-    size = int(_SHARE * available_memory())
+    size = share_of_memory()
     return Share(max(size - LARGEST_MEMORY, size // 8) // max(1, jobs), lock)
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """Have glibc give to the system what it keeps of freed memory, of every thread."""
     with suppress(AttributeError):  # another libc
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def share_of_memory() -> int:
+    """Say how much of the memory that is free pictures and networks may take, in bytes."""
+    return int(_SHARE * available_memory())
 
 
 def available_memory() -> int:

@@ -1,0 +1,506 @@
+"""The service over HTTP, on the loopback, with processes of its own."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import multiprocessing
+import os
+import re
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from click.testing import Result
+from jsonschema import Draft202012Validator
+from PIL import Image
+
+from aiart_edge.errors import DataError
+from aiart_edge.service import bodies, server, workers
+from aiart_edge.service.app import Service, make_app
+from aiart_edge.service.bodies import Waiting
+from aiart_edge.service.guard import Rules, is_loopback, name_hosts, read_token
+from aiart_edge.service.workers import Crew, Question, examine, share_memory
+from tests.edge.bombs import png
+from tests.edge.service.deadly import CRASHING, HANGING, Deadly
+
+SAMPLE = Path(__file__).parents[3] / "samples" / "van-gogh-auvers-1890.jpg"
+TOKEN = "0123456789abcdef0123456789abcdef"
+BOUNDARY = "----boundary"
+ROOM = 36 << 20  # bytes that may wait, in these tests
+
+Check = Callable[[Result], str]
+Command = Callable[..., Result]
+
+
+class Heard(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.content)
+
+
+def ask(
+    port: int,
+    path: str,
+    body: bytes | None = None,
+    kind: str = "image/jpeg",
+    method: str | None = None,
+    **headers: str,
+) -> Heard:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    if body is not None:
+        sent.setdefault("content-type", kind)
+    connection.request(method or ("GET" if body is None else "POST"), path, body, sent)
+    response = connection.getresponse()
+    heard = Heard(response.status, dict(response.headers), response.read())
+    connection.close()
+    return heard
+
+
+def form(*files: tuple[str | None, bytes], name: str = "file", end: str = "--") -> bytes:
+    content = b""
+    for filename, data in files:
+        named = f'; filename="{filename}"' if filename else ""
+        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n'
+        content += head.encode() + data + b"\r\n"
+    return content + f"--{BOUNDARY}{end}\r\n".encode()
+
+
+FORM = f"multipart/form-data; boundary={BOUNDARY}"
+
+
+def draw(kind: str = "PNG", size: tuple[int, int] = (64, 64)) -> bytes:
+    file = io.BytesIO()
+    Image.effect_noise(size, 90).convert("RGB").save(file, kind)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    """The port of a service with one process, which hangs on some pictures and dies of others."""
+    with Deadly.load() as classifier, server.listen("127.0.0.1", 0) as listening:
+        number: int = listening.getsockname()[1]
+        crew = Crew(Deadly.load, classifier.identity, 1, 1 << 30)
+        rules = Rules(name_hosts("127.0.0.1", number, ["aiart.example"], "http"), "http")
+        service = Service(crew, {"name": "default"}, classifier.identity, rules)
+        service.waiting = Waiting(ROOM)
+        answering = server.make_server(make_app(service))
+        thread = threading.Thread(target=answering.run, args=([listening],))
+        thread.start()
+        yield number
+        answering.should_exit = True
+        thread.join()
+        crew.close()
+
+
+@pytest.fixture(scope="module")
+def described(port: int) -> dict[str, Any]:
+    document: dict[str, Any] = ask(port, "/openapi.json").document
+    return document
+
+
+def check(described: dict[str, Any], path: str, heard: Heard) -> None:
+    """Check an answer against the description of the service."""
+    answers = next(iter(described["paths"][path].values()))["responses"]
+    schema = answers[str(heard.status)]["content"]["application/json"]["schema"]
+    Draft202012Validator({**schema, "components": described["components"]}).validate(heard.document)
+
+
+def test_raw_bytes_get_the_record_that_the_command_prints(
+    port: int, described: dict[str, Any], aiart_edge: Command
+) -> None:
+    heard = ask(port, "/v1/classify", SAMPLE.read_bytes())
+    (printed,) = json.loads(aiart_edge("classify", "--json", SAMPLE).stdout)
+    assert heard.status == 200
+    assert heard.document == {**printed, "path": None}
+    check(described, "/v1/classify", heard)
+
+
+def test_one_part_gets_a_record_and_several_get_an_array_with_what_is_wrong_with_each(
+    port: int, described: dict[str, Any]
+) -> None:
+    one = ask(port, "/v1/classify", form(("a.png", draw())), FORM)
+    assert (one.status, one.document["path"]) == (200, "a.png")
+    parts = [("<b>.png", draw()), ("é.txt", b"text"), (None, draw("JPEG")), ("empty", b"")]
+    several = ask(port, "/v1/classify", form(*parts), FORM)
+    assert several.status == 200
+    assert [record["path"] for record in several.document] == ["<b>.png", "é.txt", None, "empty"]
+    assert ["verdict" in record for record in several.document] == [True, False, True, False]
+    assert "format that Pillow knows" in several.document[1]["error"]
+    check(described, "/v1/classify", several)
+
+
+def test_an_explanation_adds_up_to_the_logit_and_its_verdict_is_that_of_classify(
+    port: int, described: dict[str, Any]
+) -> None:
+    content = form(("art.jpg", SAMPLE.read_bytes()))
+    heard = ask(port, "/v1/explain", content, FORM)
+    check(described, "/v1/explain", heard)
+    document = heard.document
+    told = document.pop("explanation")
+    assert document.pop("said") == "the file says nothing"
+    assert document == ask(port, "/v1/classify", content, FORM).document
+    total = sum(map(sum, told["evidence"])) + told["intercept"]
+    assert total == pytest.approx(told["logit"], abs=0.05)
+
+
+@pytest.mark.parametrize("path", ["/v1/classify", "/v1/explain"])
+def test_what_is_no_picture_is_422_and_says_why(
+    port: int, described: dict[str, Any], path: str
+) -> None:
+    heard = ask(port, path, b"\xff\xd8\xff broken")
+    assert heard.status == 422
+    assert "cannot be read" in heard.document["error"]
+    check(described, path, heard)
+
+
+def test_a_picture_on_which_a_decoder_hangs_is_422_and_the_next_one_is_answered(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "LIMIT", 1.0)
+        heard = ask(port, "/v1/classify", draw() + HANGING)
+    assert heard.status == 422
+    assert heard.document["error"] == "reading it takes longer than 1 seconds"
+    assert ask(port, "/v1/classify", draw()).status == 200
+
+
+def test_a_picture_of_which_a_decoder_dies_is_422_and_the_next_one_is_answered(port: int) -> None:
+    heard = ask(port, "/v1/classify", draw() + CRASHING)
+    assert (heard.status, heard.document["kind"]) == (422, "content")
+    assert "makes a decoder crash" in heard.document["error"]
+    assert ask(port, "/v1/classify", draw()).status == 200
+
+
+def test_no_picture_is_blamed_for_a_process_that_was_killed_while_it_was_idle(port: int) -> None:
+    assert ask(port, "/v1/classify", draw()).status == 200
+    (process,) = multiprocessing.active_children()
+    process.kill()
+    process.join()
+    assert ask(port, "/v1/classify", draw()).status == 200
+
+
+def test_the_counts_are_those_of_what_was_answered(port: int) -> None:
+    def counts() -> dict[str, float]:
+        lines = ask(port, "/metrics").content.decode().splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
+
+    before = counts()
+    assert ask(port, "/v1/classify", b"\xff\xd8\xff broken").status == 422
+    verdict = ask(port, "/v1/classify", SAMPLE.read_bytes()).document["verdict"]
+    after = counts()
+    judged = f'aiart_pictures_total{{verdict="{verdict}"}}'
+    failed = 'aiart_errors_total{status="422"}'
+    assert after[judged] == before[judged] + 1
+    assert after[failed] == before.get(failed, 0) + 1
+    assert after["aiart_seconds_count"] == before["aiart_seconds_count"] + 2
+    verdicts = {
+        name: after[f'aiart_pictures_total{{verdict="{name}"}}']
+        for name in ("ai", "human", "unsure")
+    }
+    assert after["aiart_unsure_share"] == verdicts["unsure"] / sum(verdicts.values())
+
+
+def test_it_says_that_it_runs_and_with_which_network(port: int, described: dict[str, Any]) -> None:
+    for path, document in (("/healthz", {"status": "ok"}), ("/v1/model", {"name": "default"})):
+        heard = ask(port, path)
+        assert heard.document == document
+        check(described, path, heard)
+
+
+def test_the_page_asks_nothing_of_anyone_else_and_holds_no_style_or_script_of_its_own(
+    port: int,
+) -> None:
+    kinds = {"/": "html", "/app.js": "javascript", "/style.css": "css", "/icon.svg": "svg"}
+    for path, kind in {**kinds, "/login": "html"}.items():
+        heard = ask(port, path)
+        assert heard.status == 200
+        assert kind in heard.headers["content-type"]
+        text = heard.content.decode()
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)|innerHTML", text)
+        if kind == "html":
+            assert not re.search(r"<style|style=|<script(?! src=\"/app\.js\")|\son\w+=", text)
+
+
+def test_every_answer_keeps_a_browser_strict(port: int) -> None:
+    for heard in (ask(port, "/"), ask(port, "/missing"), ask(port, "/", host="evil.example")):
+        assert heard.headers["content-security-policy"].startswith("default-src 'none'; ")
+        assert heard.headers["x-content-type-options"] == "nosniff"
+        assert heard.headers["referrer-policy"] == "no-referrer"
+        assert heard.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "aiart.example:PORT"}, 200),
+        ({"host": "LOCALHOST:PORT"}, 200),
+        ({"host": "[::1]:PORT"}, 200),
+        ({"host": "evil.example:PORT"}, 421),
+        ({"host": "127.0.0.1"}, 421),
+        ({"host": "127.0.0.1.:PORT"}, 421),
+        ({"host": "127.0.0.1:PORT@evil.example"}, 421),
+        ({"origin": "http://127.0.0.1:PORT"}, 200),
+        ({"origin": "https://127.0.0.1:PORT"}, 403),
+        ({"origin": "http://localhost:PORT"}, 403),
+        ({"origin": "http://127.0.0.1:1"}, 403),
+        ({"origin": "null"}, 403),
+        ({"sec-fetch-site": "same-origin"}, 200),
+        ({"sec-fetch-site": "none"}, 200),
+        ({"sec-fetch-site": "same-site"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+    ],
+)
+def test_only_our_own_name_origin_and_site_are_answered(
+    port: int, headers: dict[str, str], status: int
+) -> None:
+    sent = {name: value.replace("PORT", str(port)) for name, value in headers.items()}
+    heard = ask(port, "/healthz", **sent)
+    assert heard.status == status
+    assert status == 200 or heard.document["error"]
+
+
+@pytest.mark.parametrize(
+    ("status", "problem", "body", "kind", "headers"),
+    [
+        (415, "send a picture as image", lambda: b"{}", "application/json", {}),
+        (415, "send a picture as image", lambda: b"x", "multipart/form-data", {}),
+        (415, "Content-Encoding", lambda: b"x", "image/png", {"content-encoding": "gzip"}),
+        (400, "cut off", lambda: form(("a", b"x"), end=""), FORM, {}),
+        (400, "another name", lambda: form(("a", b"x"), name="picture"), FORM, {}),
+        (400, "has no part", form, FORM, {}),
+        (400, "broken", lambda: b"--other\r\n", FORM, {}),
+        (400, "broken", bytes, f"multipart/form-data; boundary={'x' * 300}", {}),
+        (413, "1,000 parts", lambda: form(*[("a", b"")] * 1001), FORM, {}),
+        (413, "picture may have 32 MB", lambda: bytes(33 << 20), "image/png", {}),
+        (413, "50,000,000", lambda: png(8000, 8000, depth=8, rows=1), "image/png", {}),
+        (503, "try again", lambda: form(*[("a", bytes(19 << 20))] * 2), FORM, {}),
+    ],
+)
+def test_a_body_that_is_not_taken_says_why(
+    port: int,
+    described: dict[str, Any],
+    status: int,
+    problem: str,
+    body: Callable[[], bytes],
+    kind: str,
+    headers: dict[str, str],
+) -> None:
+    heard = ask(port, "/v1/classify", body(), kind, **headers)
+    assert heard.status == status
+    assert problem in heard.document["error"]
+    assert ("retry-after" in heard.headers) == (status == 503)
+    check(described, "/v1/classify", heard)
+    assert ask(port, "/v1/classify", draw()).status == 200
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 70000000", "Transfer-Encoding: chunked"])
+def test_a_request_of_more_than_64_mb_is_413_and_not_read_to_its_end(
+    port: int, length: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "MOST_REQUEST", 1000)
+    with socket.create_connection(("127.0.0.1", port), timeout=300) as raw:
+        head = f"POST /v1/classify HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{length}\r\n"
+        chunk = b"7d0\r\n" + bytes(2000) + b"\r\n" if "chunked" in length else b""
+        raw.sendall(head.encode() + b"Content-Type: image/png\r\n\r\n" + chunk)
+        assert raw.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_body_that_does_not_come_is_408(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "PAUSE", 0.1)
+    with socket.create_connection(("127.0.0.1", port), timeout=300) as raw:
+        head = f"POST /v1/classify HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: 100\r\n"
+        raw.sendall(head.encode() + b"Content-Type: image/png\r\n\r\n")
+        assert raw.recv(100).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_connection_that_asks_nothing_is_closed(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "HEAD", 0.1)
+    with socket.create_connection(("127.0.0.1", port), timeout=300) as raw:
+        raw.sendall(b"GET / HTTP/1.1\r\n")
+        assert raw.recv(1) == b""
+
+
+def test_a_client_that_leaves_takes_no_room_along(port: int) -> None:
+    length = ROOM - 1000
+    for _ in range(2):
+        with socket.create_connection(("127.0.0.1", port), timeout=300) as raw:
+            head = f"POST /v1/classify HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: "
+            raw.sendall(head.encode() + f"{length}\r\nContent-Type: image/png\r\n\r\n".encode())
+            raw.sendall(bytes(20 << 20))
+    assert (
+        ask(port, "/v1/classify", form(("a", draw()), ("b", bytes(20 << 20))), FORM).status == 200
+    )
+
+
+def test_no_part_of_a_form_is_written_to_a_file(
+    port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    heard = ask(port, "/v1/classify", form(("a.png", draw()), ("b", bytes(20 << 20))), FORM)
+    assert [record["path"] for record in heard.document] == ["a.png", "b"]
+
+
+def test_a_question_is_answered_in_the_memory_that_it_asks_for() -> None:
+    wanted: list[int] = []
+    with Deadly.load() as classifier:
+        explained = examine(classifier, SAMPLE.read_bytes(), Question("a", True), wanted.append)
+        classified = examine(classifier, SAMPLE.read_bytes(), Question("a", False), wanted.append)
+        broken = examine(classifier, b"", Question(None, True), wanted.append)
+    assert len(wanted) == 2
+    assert explained.record["verdict"] == classified.record["verdict"]
+    assert (broken.status, broken.record["path"]) == (422, None)
+
+
+def test_memory_is_shared_so_that_half_of_it_at_most_is_for_networks() -> None:
+    megabyte = 1 << 20
+    assert share_memory(2000 * megabyte, 4, 128 * megabyte) == (4, 1592 * megabyte)
+    assert share_memory(300 * megabyte, 4, 128 * megabyte) == (2, 32 * megabyte)
+    assert share_memory(0, 4, 128 * megabyte) == (1, 0)
+
+
+def test_a_browser_leaves_out_the_port_that_is_the_schemes_own() -> None:
+    assert "localhost" in name_hosts("127.0.0.1", 80, [], "http")
+    assert "localhost" not in name_hosts("127.0.0.1", 80, [], "https")
+    assert "[fe80::1]:1" in name_hosts("fe80::1", 1, [], "http")
+    assert "0.0.0.0:1" not in name_hosts("0.0.0.0", 1, [], "http")
+
+
+@pytest.mark.parametrize(
+    ("token", "is_good"),
+    [
+        (TOKEN + "\n", True),
+        ("k7Jq-2xWv9_BtR4mNc8ZpQ", True),
+        (TOKEN[:31], False),
+        ("k7Jq-2xWv9_BtR4mNc8Zp", False),
+        (f"{TOKEN} {TOKEN}", False),
+        ("é" * 40, False),
+        ("", False),
+    ],
+)
+def test_a_token_has_128_bits_and_is_one_word(tmp_path: Path, token: str, is_good: bool) -> None:
+    (tmp_path / "token").write_text(token)
+    if is_good:
+        assert read_token(tmp_path / "token") == token.strip()
+    else:
+        with pytest.raises(DataError):
+            read_token(tmp_path / "token")
+
+
+def test_with_a_token_nothing_but_the_health_and_the_login_is_open(
+    aiart_edge: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command itself, in this process, ended as Ctrl-C ends it."""
+    (tmp_path / "aiart-token").write_text(TOKEN)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    with server.listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    heard: dict[str, Heard] = {}
+
+    def visit() -> None:
+        while True:
+            try:
+                heard["health"] = ask(port, "/healthz")
+                break
+            except ConnectionError:
+                threading.Event().wait(0.05)
+        try:
+            for path in ("/", "/login", "/app.js", "/v1/model", "/metrics", "/openapi.json"):
+                heard[path] = ask(port, path)
+            heard["wrong"] = ask(port, "/v1/model", authorization=f"Bearer {TOKEN[1:]}0")
+            heard["bearer"] = ask(port, "/v1/model", authorization=f"Bearer {TOKEN}")
+            typed = "application/x-www-form-urlencoded"
+            heard["refused"] = ask(port, "/login", b"token=guessed", typed)
+            heard["login"] = ask(port, "/login", f"token={TOKEN}".encode(), typed)
+            heard["long"] = ask(port, "/login", bytes(5000), typed)
+            cookie = heard["login"].headers["set-cookie"].partition(";")[0]
+            heard["cookie"] = ask(port, "/v1/classify", SAMPLE.read_bytes(), cookie=cookie)
+            heard["forged"] = ask(port, "/v1/model", cookie=cookie[:-1])
+            heard["odd"] = ask(port, "/v1/model", cookie="\x7f=;;=")
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGTERM)
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    result = aiart_edge("serve", "--host", "0.0.0.0", "--port", port, "--jobs", 1)
+    visitor.join()
+    signal.signal(signal.SIGTERM, before)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.splitlines() == [
+        "Without --tls-cert, token and pictures travel in the clear.",
+        f"The page is at http://0.0.0.0:{port}/",
+    ]
+    statuses = {name: answer.status for name, answer in heard.items()}
+    assert statuses == {
+        "health": 200,
+        "/": 303,
+        "/login": 200,
+        "/app.js": 401,
+        "/v1/model": 401,
+        "/metrics": 401,
+        "/openapi.json": 401,
+        "wrong": 401,
+        "bearer": 200,
+        "refused": 303,
+        "login": 303,
+        "long": 413,
+        "cookie": 200,
+        "forged": 401,
+        "odd": 401,
+    }
+    assert heard["bearer"].document["sha256"]
+    assert heard["refused"].headers["location"] == "/login#wrong"
+    assert "set-cookie" not in heard["refused"].headers
+    cookie = heard["login"].headers["set-cookie"]
+    assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
+    assert TOKEN not in cookie
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "problem"),
+    [
+        (["--host", "0.0.0.0"], 2, "beyond this machine: add --token-file"),
+        (["--host", "raspberrypi.local"], 2, "beyond this machine"),
+        (["--tls-cert", "cert.pem"], 2, "--tls-cert and --tls-key go together"),
+        (["--token-file", "missing"], 1, "the token cannot be read"),
+        (["--port", "PORT"], 1, "cannot be listened on (Address already in use)"),
+        (["--host", "::1", "--model", "missing.tflite"], 1, "missing.tflite"),
+        (["--port", "0", "--tls-cert", "missing", "--tls-key", "missing"], 1, "certificate"),
+    ],
+)
+def test_what_cannot_be_served_is_one_line(
+    aiart_edge: Command,
+    one_line: Check,
+    port: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    code: int,
+    problem: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = aiart_edge("serve", *(part.replace("PORT", str(port)) for part in options))
+    assert result.exit_code == code
+    if code == 1:
+        assert problem in one_line(result)
+    assert problem in result.stderr
+
+
+def test_loopback_is_told_from_what_others_reach() -> None:
+    assert [is_loopback(host) for host in ("127.0.0.2", "::1", "Localhost")] == [True] * 3
+    assert [is_loopback(host) for host in ("0.0.0.0", "::", "10.0.0.1", "name")] == [False] * 4
