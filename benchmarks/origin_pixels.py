@@ -36,13 +36,13 @@ class Looked(NamedTuple):
         seen: the marks.
         size: pixels.
         taken: seconds of the processor, without decoding.
-        chance: of the nearest watermark; 1 where the picture cannot carry one.
+        chance: of the nearest watermark; None where the picture cannot carry one.
     """
 
     seen: pixels.Seen
     size: int
     taken: float
-    chance: float
+    chance: float | None
 
 
 def look_closely(image: Image.Image) -> Looked | None:
@@ -55,7 +55,7 @@ def look_closely(image: Image.Image) -> Looked | None:
     taken = time.process_time() - began
     if seen is None:
         return None
-    chance = min(pixels.find_chances(image).values(), default=1.0)
+    chance = min(pixels.find_chances(image).values(), default=None)
     return Looked(seen, image.width * image.height, taken, chance)
 
 
@@ -94,13 +94,13 @@ def main(folders: tuple[Path, ...], listed: bool) -> None:
     times = []
     for path, looked in look_at_all(folders):
         total += 1
-        able += looked.chance < 1
+        able += looked.chance is not None
         for mark in looked.seen.marks:
             marks[mark.kind] += 1
             if listed:
                 click.echo(f"{mark.kind}: {printable(path)}")
         if not looked.seen.marks:
-            nearest = min(nearest, looked.chance)
+            nearest = min(nearest, looked.chance or 1.0)
         if looked.size >= _BIG:
             times.append(looked.taken * 1e3 / (min(looked.size, 4_000_000) / 1e6))
     click.echo(

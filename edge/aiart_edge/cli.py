@@ -757,6 +757,12 @@ def _shown(records: Iterable[Record]) -> Iterator[Record]:
     help="Of the results.",
 )
 @click.option("--jobs", type=click.IntRange(1), help="Processes.  [default: one for each core]")
+@click.option(
+    "--ray",
+    "address",
+    metavar="ADDRESS",
+    help="Work on this Ray cluster, or on one of this machine alone: local.",
+)
 @click.option("--retry", type=click.Choice(["access"]), help="Try again what could not be reached.")
 @click.option("--anonymous", is_flag=True, help="Read a public object store, without keys.")
 @click.option("--report", is_flag=True, help="Print counts of all results, and the speed.")
@@ -770,6 +776,7 @@ def batch(
     shard_size: int | None,
     results: str,
     jobs: int | None,
+    address: str | None,
     retry: str | None,
     anonymous: bool,
     report: bool,
@@ -788,13 +795,12 @@ def batch(
       aiart-edge batch pictures/ --out results
       find /mnt -name '*.jpg' -print0 | aiart-edge batch - --out results --report
     """
-    from aiart_edge.batch import crew, listing, manifest, run
+    from aiart_edge.batch import cluster, crew, listing, manifest, run
     from aiart_edge.batch.results import Results
     from aiart_edge.batch.shard import Rules
     from aiart_edge.memory import share_of
 
-    if shards and shard_size:
-        raise click.UsageError("--shards and --shard-size exclude each other")
+    _check_batch(shards, shard_size, jobs, address)
     if results == "parquet":
         require_extra("parquet", "pyarrow")
     if not Results.is_begun(out):
@@ -812,7 +818,7 @@ def batch(
         due = run.find_due(folder, retry=bool(retry))
         jobs = min(jobs or count_cores(), len(due))
         rules = Rules(
-            partial(_load, **options),
+            partial(_load_anywhere, **options, embedded=options["model"] == EMBEDDED_MODEL),
             share_of(jobs, out / ".memory").turn,
             results,
             hashed,
@@ -820,10 +826,14 @@ def batch(
             anonymous,
         )
         done = 0
+        tasks = run.make_tasks(folder, set(due))
+        if address:
+            runtime = options["runtime"]
+            shards_done = cluster.do_shards(address, jobs, folder.begun, tasks, rules, runtime)
+        else:
+            shards_done = crew.do_shards(classifier, tasks, rules, jobs)
         with _progress_of(len(due)) as advance:
-            for task, content in crew.do_shards(
-                classifier, run.make_tasks(folder, set(due)), rules, jobs
-            ):
+            for task, content in shards_done:
                 if content:
                     folder.write(task.number, content)
                     done += len(task.names) - len(task.known)
@@ -837,6 +847,25 @@ def batch(
         _print_document({**summary.as_dict(), "this_run": speed}, as_json=False)
     if summary.failed:
         raise click.exceptions.Exit(SOME_INPUTS_FAILED if summary.verdicts else 1)
+
+
+def _check_batch(
+    shards: int | None, shard_size: int | None, jobs: int | None, address: str | None
+) -> None:
+    """Refuse options that contradict each other, or need an extra that is missing."""
+    from aiart_edge.batch.cluster import LOCAL
+
+    if shards and shard_size:
+        raise click.UsageError("--shards and --shard-size exclude each other")
+    if jobs and address not in {None, LOCAL}:
+        raise click.UsageError("--jobs is this machine's: a cluster has its own processors")
+    if address:
+        require_extra("ray", "ray")
+
+
+def _load_anywhere(*, embedded: bool, **options: Any) -> Classifier:
+    """Load in another process, perhaps on a machine where aiart lies elsewhere."""
+    return _load(**options | ({"model": EMBEDDED_MODEL} if embedded else {}))
 
 
 @main.command()

@@ -125,9 +125,10 @@ class ModelFile:
         return b"".join(_blocks(self.file, self.size))
 
     @property
-    def place(self) -> str:
-        """A path by which another library of this process opens this very file; Linux has it."""
-        return f"/proc/self/fd/{self.file.fileno()}"
+    def place(self) -> str | None:
+        """A path by which a library of this process opens this very file; None without /proc."""
+        place = f"/proc/self/fd/{self.file.fileno()}"
+        return place if os.path.exists(place) else None  # noqa: PTH110  it never raises
 
 
 def write_model_file(path: Path, network: bytes, description: ModelDescription) -> None:

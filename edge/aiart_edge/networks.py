@@ -121,13 +121,14 @@ def load_own(
     Raises:
         RuntimeUnavailable, ValueError: see there.
     """
-    source: bytes | str = model.network if outputs or not _is_big(model) else model.place
-    if not trusted and isinstance(source, str):
+    place = model.place if _is_big(model) and not outputs else None
+    if place and not trusted:
         from aiart_edge.flatbuffer import check_network  # noqa: PLC0415  most starts need it not
 
         check_network(model.network)
-        trusted = True
-    return load_network(source, threads=threads, runtime=runtime, trusted=trusted, outputs=outputs)
+    return load_network(
+        place or model.network, threads=threads, runtime=runtime, trusted=trusted, outputs=outputs
+    )
 
 
 def settle(model: ModelFile, threads: int | None, runtime: str) -> tuple[int, str]:

@@ -148,8 +148,9 @@ def _convolves_each(
     columns = _steps(width, kernel_x, stride_x, dilation_x, padding)
     right = made.shape == (count, rows, columns, channels)
     whole = one == 1 and channels == depth * multiplier
-    # tflite-runtime adds a bias to integers whether there is one or not.
-    biased = first.kind not in _QUANTISED or None not in (*others, *[None] * (2 - len(others)))
+    # To integers, and to what integer weights make, a bias is added whether there is one or not.
+    is_float = first.kind == others[0].kind == _FLOAT32  # type: ignore[union-attr]
+    biased = is_float or None not in (*others, *[None] * (2 - len(others)))
     return right and whole and biased and _multiplies(first, others, made, channels)
 
 

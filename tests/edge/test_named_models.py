@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -114,6 +116,30 @@ def test_a_name_that_nobody_brings_is_one_line_with_those_that_are_known(
 ) -> None:
     said = one_line(aiart_edge("classify", SAMPLES[0], "--model", "strnog"))
     assert "known are default, strong" in said
+
+
+@pytest.mark.parametrize(
+    ("machine", "remedy"),
+    [("x86_64", "run  pip install ai-edge-litert"), ("armv7l", "none is published for 32 bits")],
+)
+def test_where_litert_is_missing_a_model_for_it_alone_says_so(
+    machine: str,
+    remedy: str,
+    strong: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    aiart_edge: Command,
+    one_line: Callable[[Result], str],
+) -> None:
+    origin = {**EMBEDDED.description.origin, "target": "litert"}
+    write_model_file(strong, EMBEDDED.network, replace(EMBEDDED.description, origin=origin))
+    find, here = importlib.util.find_spec, os.uname()
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "ai_edge_litert" else find(name)
+    )
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result((*here[:4], machine)))
+    said = one_line(aiart_edge("classify", SAMPLES[0], "--model", "strong"))
+    assert said.startswith("Error: ai-edge-litert is not installed: ")
+    assert remedy in said
 
 
 def test_a_distribution_without_its_model_is_one_line(

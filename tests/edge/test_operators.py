@@ -84,6 +84,15 @@ def test_a_constant_that_tells_another_shape_than_the_file_does_not_fit(
     assert not fits(34, (), [of(1, 16, 16, 3), widths], [of(1, 18, 18, 3)])
 
 
+def test_integer_weights_of_a_depthwise_convolution_need_a_bias() -> None:
+    depthwise, options = 4, (0, 1, 1, 1, 0, 1, 1)
+    weights = Tensor((1, 3, 3, 8), 9, 8)
+    seen, made = of(1, 6, 6, 8), [of(1, 6, 6, 8)]
+    assert fits(depthwise, options, [seen, weights, of(8)], made)
+    assert not fits(depthwise, options, [seen, weights], made)
+    assert fits(depthwise, options, [seen, of(1, 3, 3, 8)], made)
+
+
 def test_an_operator_that_is_not_looked_into_does_not_fit() -> None:
     gather = 36
     assert gather not in KNOWN

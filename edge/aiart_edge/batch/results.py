@@ -105,7 +105,7 @@ class Results(AbstractContextManager["Results"]):
         Raises:
             DataError: it would not.
         """
-        begun = self._begun
+        begun = self.begun
         listed = replace(
             wanted,
             names=begun.names,
@@ -130,12 +130,12 @@ class Results(AbstractContextManager["Results"]):
         Raises:
             DataError: it is not the list that the run began with.
         """
-        begun = self._begun
+        begun = self.begun
         listed = self._read_list(_LIST, begun.list_sha256)
         return zip(listed, self._read_list(_ETAGS, begun.etags_sha256), strict=True)
 
     def _read_list(self, name: str, sha256: str) -> Iterator[list[bytes]]:
-        path, begun = self.folder / name, self._begun
+        path, begun = self.folder / name, self.begun
         try:
             content = path.read_bytes()
         except OSError as error:
@@ -152,11 +152,11 @@ class Results(AbstractContextManager["Results"]):
     @property
     def shards(self) -> range:
         """The numbers of all shards."""
-        return range(self._begun.shards)
+        return range(self.begun.shards)
 
     def path_of(self, shard: int) -> Path:
         """Say where the results of a shard stand, or will."""
-        return self.folder / "results" / f"{shard:06}.{self._begun.results}"
+        return self.folder / "results" / f"{shard:06}.{self.begun.results}"
 
     def write(self, shard: int, content: bytes) -> None:
         """Write the results of a shard, which is then done.
@@ -184,7 +184,7 @@ class Results(AbstractContextManager["Results"]):
         """
         path = self.path_of(shard)
         try:
-            return decode(path.read_bytes(), self._begun.results)
+            return decode(path.read_bytes(), self.begun.results)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -193,7 +193,8 @@ class Results(AbstractContextManager["Results"]):
             raise DataError(path, f"is broken ({error}): remove it and run again") from error
 
     @property
-    def _begun(self) -> Manifest:
+    def begun(self) -> Manifest:
+        """The manifest of a run that has begun."""
         if self.manifest is None:
             raise ValueError("The run has not begun.")
         return self.manifest

@@ -71,7 +71,7 @@ def list_objects(url: str, *, anonymous: bool) -> dict[bytes, bytes]:
         }
     except Exception as error:  # no common class, and a panic has none
         problem = " ".join(str(error).split(": <")[0].split("Debug source")[0].split())
-        raise DataError(url, f"cannot be listed ({problem[:200]})") from error
+        raise DataError(url, f"cannot be listed ({problem[:300]})") from error
 
 
 def read_object(url: str, etag: str, *, anonymous: bool) -> Iterator[bytes]:

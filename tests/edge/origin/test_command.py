@@ -89,6 +89,7 @@ def test_a_table_has_what_each_says_by_what_and_how_certain(
         "origin_certainty": "declared",
         "left_out": "",
         "error": "",
+        "kind": "",
     }
     assert [row["left_out"] for row in rows] == ["", "", "", "", ".txt"]
 

@@ -202,9 +202,9 @@ def test_groups_that_cannot_be_meant_are_refused(
 
 
 def test_more_folds_need_more_pictures() -> None:
-    assert len(draw_folds(make_dataset(40, 40), seed=0, count=20)) == 20
-    with pytest.raises(DataError, match="each class needs at least 40 pictures"):
-        draw_folds(make_dataset(39, 40), seed=0, count=20)
+    assert len(draw_folds(make_dataset(20, 20), seed=0, count=10)) == 10
+    with pytest.raises(DataError, match="each class needs at least 20 pictures"):
+        draw_folds(make_dataset(19, 20), seed=0, count=10)
 
 
 def test_the_parts_have_the_original_studys_proportions_in_both_classes() -> None:

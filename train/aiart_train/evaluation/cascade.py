@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,79 +73,88 @@ def fit_cascade(
         ValueError: no band does.
     """
     least = balanced_accuracy_score(targets, second.argmax(1)) - MOST_LOST
+    rests = [folds != number for number in np.unique(folds)]
+    plain = [_fit_logits(networks, first[rest], second[rest], targets[rest]) for rest in rests]
     bands = {
         _band(first, targets, shares): shares for shares in itertools.product(_SHARES, _SHARES)
     }
     for band in sorted(bands, key=lambda band: _is_between(first, band).sum()):
-        found = _cross_fit(networks, first, second, targets, folds, bands[band])
-        if _holds(found, targets, least):
-            return found
+        rules = [
+            replace(rule, unsure=_band(first[rest], targets[rest], bands[band]))
+            for rule, rest in zip(plain, rests, strict=True)
+        ]
+        asked, scores = np.zeros(len(first), bool), np.empty((len(first), 2))
+        for rule, rest in zip(rules, rests, strict=True):
+            asked[~rest], scores[~rest] = _apply(rule, first[~rest], second[~rest])
+        if balanced_accuracy_score(targets, scores.argmax(1)) < least:
+            continue
+        decisions = _decide(rules, rests, first, second, targets, folds)
+        if _calls_few_wrongly(decisions, targets):
+            whole = replace(_fit_logits(networks, first, second, targets), unsure=band)
+            rule = _with_decision(whole, first, second, targets, folds)
+            return Cascaded(rule, asked, scores, decisions)
     raise ValueError(
         "Expected a band of the first network at which the pair holds what it promises. "
         "Received scores of which none does."
     )
 
 
-def _holds(found: Cascaded, targets: NDArray[np.int_], least: float) -> bool:
-    """Say whether a pair calls few pictures wrongly, and answers nearly as well as the second."""
-    verdicts = np.array(found.decisions.verdicts)
-    wrong = [
-        (verdicts[targets == label] == LABELS[1 - label]).mean() for label in range(len(LABELS))
-    ]
-    answers = (found.decisions.p_ai < 0.5).astype(int)  # noqa: PLR2004
-    return bool(max(wrong) <= MOST_FALSE and balanced_accuracy_score(targets, answers) >= least)
+def _calls_few_wrongly(decisions: Decisions, targets: NDArray[np.int_]) -> bool:
+    verdicts = np.array(decisions.verdicts)
+    return all(
+        (verdicts[targets == label] == LABELS[1 - label]).mean() <= MOST_FALSE
+        for label in range(len(LABELS))
+    )
 
 
-def _cross_fit(
-    networks: tuple[str, str],
+def _decide(
+    rules: Sequence[CascadeRule],
+    rests: Sequence[NDArray[np.bool_]],
     first: NDArray[np.float64],
     second: NDArray[np.float64],
     targets: NDArray[np.int_],
     folds: NDArray[np.int_],
-    shares: tuple[float, float],
-) -> Cascaded:
-    asked, scores, p_ai = (
-        np.zeros(len(first), bool),
-        np.empty((len(first), 2)),
-        np.empty(len(first)),
-    )
-    verdicts, rules = np.empty(len(first), dtype=object), []
-    for number in np.unique(folds):
-        held_out = folds == number
-        rest = ~held_out
-        rule = _fit(networks, first[rest], second[rest], targets[rest], folds[rest], shares)
-        asked[held_out], scores[held_out] = _apply(rule, first[held_out], second[held_out])
-        decisions = apply_rule(scores[held_out], rule.decision)
-        p_ai[held_out], verdicts[held_out] = decisions.p_ai, decisions.verdicts
-        rules.append(rule.decision)
-    return Cascaded(
-        _fit(networks, first, second, targets, folds, shares),
-        asked,
-        scores,
-        Decisions(p_ai, tuple(verdicts), tuple(rules)),
-    )
+) -> Decisions:
+    """Judge each fold by the decision rule that the rest gives."""
+    p_ai, verdicts = np.empty(len(first)), np.empty(len(first), dtype=object)
+    fitted = []
+    for rule, rest in zip(rules, rests, strict=True):
+        whole = _with_decision(rule, first[rest], second[rest], targets[rest], folds[rest])
+        _, scores = _apply(whole, first[~rest], second[~rest])
+        decisions = apply_rule(scores, whole.decision)
+        p_ai[~rest], verdicts[~rest] = decisions.p_ai, decisions.verdicts
+        fitted.append(whole.decision)
+    return Decisions(p_ai, tuple(verdicts), tuple(fitted))
 
 
-def _fit(
+def _fit_logits(
     networks: tuple[str, str],
     first: NDArray[np.float64],
     second: NDArray[np.float64],
     targets: NDArray[np.int_],
-    folds: NDArray[np.int_],
-    shares: tuple[float, float],
 ) -> CascadeRule:
+    """Fit how the pair's logit follows from those of both; the bands are still to come."""
     one, other = logit_of(first), logit_of(second)
     slope, intercept = _regress(one[:, np.newaxis], targets)
     slope_one, slope_other, offset = _regress(np.stack([one, other], axis=1), targets)
-    rule = CascadeRule(
+    return CascadeRule(
         networks=networks,
-        unsure=_band(first, targets, shares),
+        unsure=(0.0, 1.0),
         alone=(slope, intercept),
         together=(slope_one, slope_other, offset),
         decision=DecisionRule(),
     )
+
+
+def _with_decision(
+    rule: CascadeRule,
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    targets: NDArray[np.int_],
+    folds: NDArray[np.int_],
+) -> CascadeRule:
     _, scores = _apply(rule, first, second)
-    return CascadeRule(**{**vars(rule), "decision": fit_decision(scores, targets, folds)})
+    return replace(rule, decision=fit_decision(scores, targets, folds))
 
 
 def _band(
