@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -70,3 +72,26 @@ def test_where_no_cluster_answers_it_is_said_at_once(
     draw(tmp_path / "0.png", 0)
     said = one_line(aiart_edge("batch", tmp_path, "--out", tmp_path / "out", "--ray", address))
     assert f"no cluster answers at {address}" in said
+
+
+def test_the_recipe_for_dask_in_the_documents_judges_every_picture(
+    aiart_edge: Command, tmp_path: Path
+) -> None:
+    blocks = re.findall(
+        r"```python\n(.*?)```", (REPOSITORY / "docs" / "scale.md").read_text(), re.DOTALL
+    )
+    (tmp_path / "recipe.py").write_text(next(block for block in blocks if "dask" in block))
+    (tmp_path / "pictures").mkdir()
+    for number in range(3):
+        draw(tmp_path / "pictures" / f"{number}.jpg", number)
+    subprocess.run([sys.executable, "recipe.py"], cwd=tmp_path, check=True)
+    judged = [
+        json.loads(line) for line in (tmp_path / "judged" / "0.part").read_text().splitlines()
+    ]
+    assert judged == [
+        {"path": "pictures/" + Path(record["path"]).name, "p_ai": record["p_ai"]}
+        for record in map(
+            json.loads,
+            aiart_edge("classify", "--jsonl", tmp_path / "pictures").stdout.splitlines(),
+        )
+    ]
