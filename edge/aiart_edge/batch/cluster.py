@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from aiart_edge.batch.manifest import Manifest, find_versions
 from aiart_edge.batch.shard import Rules, Task, classify_shard
-from aiart_edge.batch.store import is_url
 from aiart_edge.errors import AiartError, DataError, RuntimeUnavailable, require_extra
 from aiart_edge.memory import share_of
 
@@ -96,8 +95,9 @@ def _do_all(
 ) -> Iterator[tuple[Task, bytes]]:
     import ray  # noqa: PLC0415  an extra
 
-    common = ray.put((manifest, rules, runtime, first.names[0]))
-    remote = ray.remote(num_cpus=1, max_retries=_TRIES)(_do)
+    seen = next((name for name in first.names if os.path.exists(name)), b"")  # noqa: PTH110
+    common = ray.put(Run(manifest, rules, runtime, seen))
+    remote = ray.remote(num_cpus=1, max_retries=_TRIES)(do_task)
     under_way = {remote.remote(common, first): first}
     while under_way:
         free = _AHEAD * int(ray.cluster_resources().get("CPU", 1)) - len(under_way)
@@ -114,45 +114,55 @@ def _do_all(
             yield task, answer
 
 
-def _do(common: tuple[Manifest, Rules, str, bytes], task: Task) -> bytes | AiartError:
-    """Do a shard, on whichever node."""
-    manifest, rules, runtime, first = common
+class Run:
+    """What is common to all shards of a run; a process prepares itself for it once.
+
+    Args:
+        manifest: that every node must keep.
+        rules: how all records are made.
+        runtime: see `runtime.find_runtime`.
+        seen: a file that the driver sees, and so must every node; nothing where it sees none.
+    """
+
+    def __init__(self, manifest: Manifest, rules: Rules, runtime: str, seen: bytes) -> None:
+        self.manifest, self.rules, self.runtime, self.seen = manifest, rules, runtime, seen
+
+    def __hash__(self) -> int:
+        """Count as another run with the same manifest."""
+        return hash(self.manifest.to_json())
+
+    def __eq__(self, other: object) -> bool:
+        """Likewise."""
+        return isinstance(other, Run) and other.manifest == self.manifest
+
+
+def do_task(run: Run, task: Task) -> bytes | AiartError:
+    """Do a shard, on whichever node.
+
+    Args:
+        run: to which it belongs.
+        task: the shard.
+
+    Returns:
+        The content of its file of results; or why this node cannot make it.
+    """
     try:
-        classifier, rules = _prepare(_Once(manifest, rules, runtime, first))
+        classifier, rules = _prepare(run)
         return classify_shard(classifier, task, rules)
     except AiartError as error:
         return error
 
 
-class _Once:
-    """What a process prepares itself for; the same for all tasks of a run.
-
-    Args:
-        manifest: of the run.
-        rules: likewise.
-        runtime: likewise.
-        first: the first name of its list.
-    """
-
-    def __init__(self, manifest: Manifest, rules: Rules, runtime: str, first: bytes) -> None:
-        self.manifest, self.rules, self.runtime, self.first = manifest, rules, runtime, first
-
-    def __hash__(self) -> int:
-        return hash(self.manifest.to_json())
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Once) and other.manifest == self.manifest
-
-
 @cache
-def _prepare(run: _Once) -> tuple[Classifier, Rules]:
+def _prepare(run: Run) -> tuple[Classifier, Rules]:
     """Prove that this process gives the same results, and load the network."""
     try:
         os.chdir(run.manifest.folder)
-        if not is_url(name := os.fsdecode(run.first)):
-            os.stat(name)  # noqa: PTH116
+        if run.seen:
+            os.stat(run.seen)  # noqa: PTH116
     except OSError as error:
-        problem = f"does not see the pictures ({error.filename}: {error.strerror}): mount them"
+        place = os.fsdecode(error.filename)
+        problem = f"does not see the pictures ({place}: {error.strerror}): mount them there"
         raise DataError(f"node {os.uname().nodename}", problem) from error
     classifier = run.rules.load()
     here = replace(

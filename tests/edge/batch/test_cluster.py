@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
+from aiart_edge import Classifier, DataError
+from aiart_edge.batch.cluster import Run, do_task
+from aiart_edge.batch.manifest import describe
+from aiart_edge.batch.shard import Rules, Task, classify_shard
+from aiart_edge.memory import Share
 from tests.edge.batch.test_batch import PROGRAM, draw, results_of, until
 
 REPOSITORY = Path(__file__).parents[3]
@@ -35,7 +42,7 @@ def cluster() -> Iterator[subprocess.Popen[str]]:
         process.stdin.close()
 
 
-def test_a_cluster_that_loses_a_node_gives_the_same_bytes_and_a_node_without_the_pictures_none(
+def test_a_cluster_that_loses_a_node_gives_the_same_bytes(
     cluster: subprocess.Popen[str], aiart_edge: Command, tmp_path: Path
 ) -> None:
     folder, out = tmp_path / "pictures", tmp_path / "out"
@@ -55,14 +62,38 @@ def test_a_cluster_that_loses_a_node_gives_the_same_bytes_and_a_node_without_the
     assert process.returncode == 0, said
     assert results_of(out) == results_of(tmp_path / "whole")
 
-    for shard in (out / "results").iterdir():
-        shard.unlink()
-    folder.rename(tmp_path / "not mounted")
-    done = subprocess.run(on_cluster, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert "does not see the pictures" in done.stderr
-    assert results_of(out) == {}
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """What a process of a node gets, which has the same versions and sees the same pictures."""
+    monkeypatch.chdir(tmp_path)
+    with Classifier.load() as classifier:
+        manifest = describe(["."], "jsonl", classifier, {}, "auto")
+    rules = Rules(Classifier.load, Share(1 << 30, tmp_path / "lock").turn, "jsonl")
+    return Run(manifest, rules, "auto", b"0.png")
+
+
+def test_a_node_gives_the_bytes_of_a_shard(run: Run) -> None:
+    draw(Path("0.png"), 0)
+    shard = Task(0, [b"0.png"], [b""])
+    with Classifier.load() as classifier:
+        assert do_task(run, shard) == classify_shard(classifier, shard, run.rules)
+
+
+def test_a_node_that_does_not_see_the_pictures_is_refused_by_name(run: Run) -> None:
+    answer = do_task(run, Task(0, [b"1.png"], [b""]))
+    assert isinstance(answer, DataError)
+    assert answer.path == f"node {os.uname().nodename}"
+    assert "does not see the pictures (0.png: No such file or directory)" in answer.problem
+
+
+def test_a_node_with_another_version_is_refused_by_name(run: Run) -> None:
+    draw(Path("0.png"), 0)
+    versions = {**run.manifest.versions, "pillow": "0"}
+    other = Run(replace(run.manifest, versions=versions), run.rules, "auto", b"0.png")
+    answer = do_task(other, Task(0, [b"0.png"], [b""]))
+    assert isinstance(answer, DataError)
+    assert 'versions.pillow was "0" and is ' in answer.problem
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:9", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:99999"])
