@@ -19,7 +19,7 @@ from aiart_edge.service.bodies import MOST_PICTURE, Part, Refused, Waiting, read
 from aiart_edge.service.guard import App, Rules, guard
 from aiart_edge.service.metrics import Metrics
 from aiart_edge.service.openapi import describe_api
-from aiart_edge.service.workers import Answer, Crew, Question, as_named
+from aiart_edge.service.workers import Answer, Crew, Question
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -116,14 +116,14 @@ class Service:
             parts = await read_parts(request.headers, request.stream(), take)
             answers = await asyncio.gather(*(self._answer(part, explain) for part in parts))
         if len(answers) == 1:
-            return _json(answers[0].record, answers[0].status)
-        return _json([answer.record for answer in answers])
+            return Reply(answers[0].document, status=answers[0].status)
+        return Reply(b"[" + b",\n".join(answer.document for answer in answers) + b"]")
 
     async def _answer(self, part: Part, explain: bool) -> Answer:
         began = time.monotonic()
         if part.is_too_big:
             error = PictureError("", f"a picture may have {MOST_PICTURE >> 20} MB")
-            answer = Answer(413, as_named(Record("", self.identity, error), part.name))
+            answer = Answer.of(413, Record("", self.identity, error), part.name)
         else:
             answer = await self.crew.answer(part.content, Question(part.name, explain))
         self.metrics.count(answer, time.monotonic() - began)

@@ -47,13 +47,12 @@ class Metrics:
             seconds: that it took.
         """
         self._seconds.observe(seconds)
-        verdict = answer.record.get("verdict")
-        if verdict is None:
+        if answer.verdict is None:
             self._errors.labels(str(answer.status)).inc()
             return
-        self._verdicts.labels(verdict).inc()
+        self._verdicts.labels(answer.verdict).inc()
         self._judged += 1
-        self._unsure += verdict == "unsure"
+        self._unsure += answer.verdict == "unsure"
 
     def text(self) -> bytes:
         """Give the counts as Prometheus reads them."""

@@ -7,6 +7,7 @@ is read in a process whose memory is limited, and which is killed after a while.
 from __future__ import annotations
 
 import asyncio
+import json
 import resource
 import threading
 from collections import deque
@@ -27,7 +28,6 @@ from aiart_edge.worker import Worker, blame
 
 if TYPE_CHECKING:
     from aiart_edge.classifier import Classification, Classifier
-    from aiart_edge.evidence import Explanation
     from aiart_edge.image import Reserve
 
 LIMIT = 10.0  # seconds for a picture, from when there is memory for it
@@ -57,11 +57,30 @@ class Answer(NamedTuple):
 
     Args:
         status: of HTTP.
-        record: as `classify --json` gives it.
+        verdict: None where there is none.
+        document: in JSON, the record that `classify --json` gives.
     """
 
     status: int
-    record: dict[str, Any]
+    verdict: str | None
+    document: bytes
+
+    @classmethod
+    def of(cls, status: int, record: Record, name: str | None, **more: Any) -> Answer:
+        """Make an answer, in the process that has the most time for it.
+
+        Args:
+            status: of HTTP.
+            record: of the picture; its path does not count.
+            name: of its file; None where it has none.
+            **more: what stands beside the record.
+
+        Returns:
+            The answer.
+        """
+        document = as_document(record._replace(path=name or "-").as_dict())
+        document |= {"path": name, **more}
+        return cls(status, document.get("verdict"), json.dumps(document).encode())
 
 
 class Crew:
@@ -120,7 +139,7 @@ class Crew:
             error = blame("", worker.death())
             if worker.is_late:
                 error = PictureError("", f"reading it takes longer than {LIMIT:.0f} seconds")
-            answer = Answer(422, as_named(Record("", self._identity, error), question.name))
+            answer = Answer.of(422, Record("", self._identity, error), question.name)
             self._replace(worker)
         except BaseException:
             self._replace(worker)
@@ -165,37 +184,22 @@ def examine(classifier: Classifier, content: bytes, question: Question, reserve:
         AiartError: the network does not run.
     """
 
-    def answer(status: int, outcome: Classification | PictureError, **more: Any) -> Answer:
-        record = Record("", classifier.identity, outcome, **more)
-        return Answer(status, as_named(record, question.name))
+    def answer(status: int, error: PictureError) -> Answer:
+        return Answer.of(status, Record("", classifier.identity, error), question.name)
 
     try:
         width, height = measure(content)
         if width * height > MOST_PIXELS:
             problem = f"{width} x {height} pixels are more than {MOST_PIXELS:,}"
             return answer(413, PictureError("", problem))
-        explanation, classification = _judge(classifier, content, question, reserve)
+        classification, more = _judge(classifier, content, question, reserve)
         said = origin.read(content, classification.seen)
     except PictureError as error:
         return answer(422, error)
-    found = answer(200, classification, origin=said)
-    if explanation:
-        found.record.update(explanation=_describe(explanation), said=wording.sentence(said))
-    return found
-
-
-def as_named(record: Record, name: str | None) -> dict[str, Any]:
-    """Make a document of what is said of a picture whose file may have no name.
-
-    Args:
-        record: of the picture.
-        name: of its file.
-
-    Returns:
-        As `output.as_document` gives it, with `path` null where there is no name.
-    """
-    document = as_document(record._replace(path=name or "-").as_dict())
-    return {**document, "path": name}
+    if more:
+        more["said"] = wording.sentence(said)
+    record = Record("", classifier.identity, classification, origin=said)
+    return Answer.of(200, record, question.name, **more)
 
 
 class _PictureWorker(Worker):
@@ -307,18 +311,15 @@ def _reserving(connection: Connection) -> Iterator[Reserve]:
 
 def _judge(
     classifier: Classifier, content: bytes, question: Question, reserve: Reserve
-) -> tuple[Explanation | None, Classification]:
+) -> tuple[Classification, dict[str, Any]]:
     look = origin.look_at_pixels
     if not question.explain:
-        return None, classifier.classify(content, reserve=reserve, look=look)
-    explanation = classifier.explain(content, reserve=reserve, look=look)
-    return explanation, explanation.classification
-
-
-def _describe(explanation: Explanation) -> dict[str, Any]:
-    return {
-        "method": explanation.method,
-        "evidence": explanation.evidence.astype(float).round(_DIGITS).tolist(),
-        "intercept": round(explanation.intercept, _DIGITS),
-        "logit": round(explanation.logit, _DIGITS),
+        return classifier.classify(content, reserve=reserve, look=look), {}
+    found = classifier.explain(content, reserve=reserve, look=look)
+    explanation = {
+        "method": found.method,
+        "evidence": found.evidence.astype(float).round(_DIGITS).tolist(),
+        "intercept": round(found.intercept, _DIGITS),
+        "logit": round(found.logit, _DIGITS),
     }
+    return found.classification, {"explanation": explanation}

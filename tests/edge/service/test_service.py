@@ -28,6 +28,7 @@ from aiart_edge.service.bodies import Waiting
 from aiart_edge.service.guard import Rules, is_loopback, name_hosts, read_token
 from aiart_edge.service.workers import Crew, Question, examine, share_memory
 from tests.edge.bombs import png
+from tests.edge.service.browser import CHROMIUM, Browser
 from tests.edge.service.deadly import CRASHING, HANGING, Deadly
 
 SAMPLE = Path(__file__).parents[3] / "samples" / "van-gogh-auvers-1890.jpg"
@@ -362,8 +363,8 @@ def test_a_question_is_answered_in_the_memory_that_it_asks_for() -> None:
         classified = examine(classifier, SAMPLE.read_bytes(), Question("a", False), wanted.append)
         broken = examine(classifier, b"", Question(None, True), wanted.append)
     assert len(wanted) == 2
-    assert explained.record["verdict"] == classified.record["verdict"]
-    assert (broken.status, broken.record["path"]) == (422, None)
+    assert explained.verdict == classified.verdict == "unsure"
+    assert (broken.status, broken.verdict) == (422, None)
 
 
 def test_memory_is_shared_so_that_half_of_it_at_most_is_for_networks() -> None:
@@ -504,3 +505,59 @@ def test_what_cannot_be_served_is_one_line(
 def test_loopback_is_told_from_what_others_reach() -> None:
     assert [is_loopback(host) for host in ("127.0.0.2", "::1", "Localhost")] == [True] * 3
     assert [is_loopback(host) for host in ("0.0.0.0", "::", "10.0.0.1", "name")] == [False] * 4
+
+
+DRAW = """
+(async () => {
+  const canvas = new OffscreenCanvas(80, 80);
+  canvas.getContext("2d").fillRect(10, 10, 30, 50);
+  const blob = await canvas.convertToBlob();
+  const dropped = new DataTransfer();
+  for (let count = 0; count < 40; count += 1) dropped.items.add(new File([blob], `${count}.png`));
+  document.dispatchEvent(new DragEvent("drop", { dataTransfer: dropped }));
+})()
+"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Debian's package chromium is not installed")
+def test_the_page_judges_what_is_chosen_or_dropped_whatever_it_is_called(
+    port: int, tmp_path: Path
+) -> None:
+    odd = "<img src=x onerror=alert(1)>=1.png"
+    files = {
+        "art.jpg": SAMPLE.read_bytes(),
+        "broken.jpg": SAMPLE.read_bytes()[:3000],
+        odd: draw(),
+        "large.png": png(10_000, 10_000, depth=8, rows=1),
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(f"http://127.0.0.1:{port}/")
+        assert browser.complaints == []
+        browser.choose("#choose", *(tmp_path / name for name in files))
+        done = "document.querySelector('#list li') && !document.querySelector('#list .waiting')"
+        browser.wait(done)
+        said = browser.evaluate(
+            "[...document.querySelectorAll('#list li')].map((card) =>"
+            " [...card.querySelectorAll('.name, .verdict, .said')].map((part) => part.textContent))"
+        )
+        assert said[0] == ["art.jpg", "Cannot tell", "the file says nothing."]
+        assert said[1][1].startswith("No verdict: cannot be read")
+        assert said[2][0] == odd
+        assert "50,000,000" in said[3][1]
+        assert browser.evaluate("document.querySelectorAll('#list img').length") == len(files)
+        assert browser.evaluate("document.querySelector('#list canvas').width") > 10
+        assert browser.evaluate("document.querySelector('#status').textContent") == (
+            "4 pictures: 2 unsure, 2 without a verdict."
+        )
+        rows = browser.evaluate("asTable()").splitlines()
+        assert rows[0].startswith('"path","verdict","p_ai","label","model",')
+        assert rows[3].startswith(f'"./{odd}","unsure",')
+        assert [record["path"] for record in browser.evaluate("records()")] == [*files]
+        browser.evaluate("find('clear').click()")
+        browser.evaluate(DRAW)
+        browser.wait(done)
+        assert browser.evaluate("records().filter(({ verdict }) => verdict).length") == 40
+        refused = "Failed to load resource: the server responded with a status of 4"
+        assert [text for text in browser.complaints if not text.startswith(refused)] == []
