@@ -7,11 +7,14 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 CHROMIUM = shutil.which("chromium")
+
+_PATIENCE = 120.0  # seconds, on a loaded machine
 
 
 class Browser(AbstractContextManager["Browser"]):
@@ -82,7 +85,9 @@ class Browser(AbstractContextManager["Browser"]):
 
     def wait(self, condition: str) -> None:
         """Wait until a condition holds."""
+        end = time.monotonic() + _PATIENCE
         while not self.evaluate(condition):
+            assert time.monotonic() < end, self.evaluate("document.body.innerText")
             self.evaluate("new Promise((resolve) => setTimeout(resolve, 50))")
 
     def choose(self, field: str, *files: Path) -> None:

@@ -402,6 +402,19 @@ def test_a_token_has_128_bits_and_is_one_word(tmp_path: Path, token: str, is_goo
             read_token(tmp_path / "token")
 
 
+def log_in(port: int, profile: Path) -> None:
+    """Log in as a person does, once with a token that is wrong."""
+    with Browser(profile) as browser:
+        browser.open(f"http://127.0.0.1:{port}/login")
+        for token, place in (("guessed", "/login#wrong"), (TOKEN, "/")):
+            script = f"document.forms[0].token.value = '{token}'; document.forms[0].submit()"
+            browser.evaluate(script)
+            there = f"location.pathname + location.hash === '{place}'"
+            browser.wait(f"{there} && document.readyState === 'complete'")
+        assert browser.evaluate("fetch('/v1/model').then(({ status }) => status)") == 200
+        assert browser.evaluate("document.cookie") == ""
+
+
 def test_with_a_token_nothing_but_the_health_and_the_login_is_open(
     aiart_edge: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -411,6 +424,7 @@ def test_with_a_token_nothing_but_the_health_and_the_login_is_open(
     with server.listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
     heard: dict[str, Heard] = {}
+    failed: list[Exception] = []
 
     def visit() -> None:
         while True:
@@ -432,6 +446,10 @@ def test_with_a_token_nothing_but_the_health_and_the_login_is_open(
             heard["cookie"] = ask(port, "/v1/classify", SAMPLE.read_bytes(), cookie=cookie)
             heard["forged"] = ask(port, "/v1/model", cookie=cookie[:-1])
             heard["odd"] = ask(port, "/v1/model", cookie="\x7f=;;=")
+            if CHROMIUM:
+                log_in(port, tmp_path / "profile")
+        except Exception as error:
+            failed.append(error)
         finally:
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -441,6 +459,7 @@ def test_with_a_token_nothing_but_the_health_and_the_login_is_open(
     result = aiart_edge("serve", "--host", "0.0.0.0", "--port", port, "--jobs", 1)
     visitor.join()
     signal.signal(signal.SIGTERM, before)
+    assert failed == []
     assert result.exit_code == 0, result.output
     assert result.stderr.splitlines() == [
         "Without --tls-cert, token and pictures travel in the clear.",
