@@ -64,6 +64,7 @@ def make_server(app: App, tls: tuple[Path, Path] | None = None) -> uvicorn.Serve
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="error",  # what strangers do is no news
         access_log=False,
         server_header=False,
         proxy_headers=False,

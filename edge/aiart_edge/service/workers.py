@@ -104,7 +104,7 @@ class Crew:
         self._identity = identity
         self._budget = Budget(memory)
         self._threads = ThreadPoolExecutor(jobs, "crew")
-        self._idle = deque(_PictureWorker(load) for _ in range(jobs))
+        self._idle: deque[_PictureWorker | None] = deque(_PictureWorker(load) for _ in range(jobs))
 
     async def answer(self, content: bytes | bytearray, question: Question) -> Answer:
         """Answer a question on a picture, when its turn has come.
@@ -125,32 +125,27 @@ class Crew:
     def close(self) -> None:
         """End the processes, after what they are at."""
         self._threads.shutdown(cancel_futures=True)
-        while self._idle:
-            self._idle.pop().end()
+        for worker in self._idle:
+            _end(worker)
 
     def _answer(self, content: bytes | bytearray, question: Question) -> Answer:
         worker = self._idle.pop()  # there are as many as threads
-        if not worker.is_alive():  # of no picture
-            self._replace(worker)
-            worker = self._idle.popleft()
         try:
+            if worker is None or not worker.is_alive():  # it died of no picture
+                _end(worker)
+                worker = _PictureWorker(self._load)
             answer = worker.ask(content, question, self._budget)
-        except EOFError:
-            error = blame("", worker.death())
-            if worker.is_late:
-                error = PictureError("", f"reading it takes longer than {LIMIT:.0f} seconds")
-            answer = Answer.of(422, Record("", self._identity, error), question.name)
-            self._replace(worker)
         except BaseException:
-            self._replace(worker)
+            self._idle.appendleft(None)  # the last to be asked: another must start
+            _end(worker)
             raise
+        if answer is None:
+            self._idle.appendleft(None)
+            answer = Answer.of(422, Record("", self._identity, worker.obituary()), question.name)
+            worker.end()
         else:
             self._idle.append(worker)
         return answer
-
-    def _replace(self, worker: _PictureWorker) -> None:
-        worker.end()
-        self._idle.appendleft(_PictureWorker(self._load))  # the last to be asked: it must start
 
 
 def share_memory(available: int, jobs: int, bodies: int) -> tuple[int, int]:
@@ -207,25 +202,33 @@ class _PictureWorker(Worker):
 
     Args:
         load: loads the classifier there.
-
-    Attributes:
-        is_late: it was killed, since it took too long.
     """
 
     def __init__(self, load: Callable[[], Classifier]) -> None:
         super().__init__(_serve, load)
-        self.is_late = False
+        self._is_late = False
         self._is_ready = False
 
-    def ask(self, content: bytes | bytearray, question: Question, budget: Budget) -> Answer:
-        """Have it answer a question.
+    def ask(self, content: bytes | bytearray, question: Question, budget: Budget) -> Answer | None:
+        """Have it answer a question; None where it died of the picture, or took too long.
 
         Raises:
-            EOFError: it died of the picture, or took too long.
             AiartError: the network does not run.
         """
         if not self._is_ready:
             self._start()
+        try:
+            return self._ask(content, question, budget)
+        except EOFError:
+            return None
+
+    def obituary(self) -> PictureError:
+        """Say what it died of."""
+        if self._is_late:
+            return PictureError("", f"reading it takes longer than {LIMIT:.0f} seconds")
+        return blame("", self.death())
+
+    def _ask(self, content: bytes | bytearray, question: Question, budget: Budget) -> Answer:
         with budget.turn() as take:
             with self._limited(LIMIT):
                 self.connection.send(question)
@@ -267,8 +270,13 @@ class _PictureWorker(Worker):
             timer.cancel()
 
     def _end_late(self) -> None:
-        self.is_late = True
+        self._is_late = True
         self.kill()
+
+
+def _end(worker: _PictureWorker | None) -> None:
+    if worker:
+        worker.end()
 
 
 def _serve(connection: Connection, load: Callable[[], Classifier]) -> None:

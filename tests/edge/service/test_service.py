@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import io
 import json
@@ -13,6 +14,8 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +24,7 @@ from click.testing import Result
 from jsonschema import Draft202012Validator
 from PIL import Image
 
-from aiart_edge.errors import DataError
+from aiart_edge.errors import DataError, RuntimeUnavailable
 from aiart_edge.service import bodies, server, workers
 from aiart_edge.service.app import Service, make_app
 from aiart_edge.service.bodies import Waiting
@@ -29,7 +32,7 @@ from aiart_edge.service.guard import Rules, is_loopback, name_hosts, read_token
 from aiart_edge.service.workers import Crew, Question, examine, share_memory
 from tests.edge.bombs import png
 from tests.edge.service.browser import CHROMIUM, Browser
-from tests.edge.service.deadly import CRASHING, HANGING, Deadly
+from tests.edge.service.deadly import CRASHING, FAILING, HANGING, Deadly
 
 SAMPLE = Path(__file__).parents[3] / "samples" / "van-gogh-auvers-1890.jpg"
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -182,6 +185,23 @@ def test_a_picture_of_which_a_decoder_dies_is_422_and_the_next_one_is_answered(p
     assert (heard.status, heard.document["kind"]) == (422, "content")
     assert "makes a decoder crash" in heard.document["error"]
     assert ask(port, "/v1/classify", draw()).status == 200
+
+
+def test_a_network_that_fails_is_500_and_another_answers_next(
+    port: int, described: dict[str, Any]
+) -> None:
+    heard = ask(port, "/v1/classify", draw() + FAILING)
+    assert heard.status == 500
+    assert heard.document == {"error": "model.tflite: the model cannot be run"}
+    check(described, "/v1/classify", heard)
+    assert ask(port, "/v1/classify", draw()).status == 200
+
+
+def test_processes_that_die_before_any_picture_are_not_blamed_on_one() -> None:
+    with closing(Crew(partial(os._exit, 3), {}, 1, 0)) as crew:
+        for _ in range(2):
+            with pytest.raises(RuntimeUnavailable, match="processes die of the network"):
+                asyncio.run(crew.answer(draw(), Question(None, False)))
 
 
 def test_no_picture_is_blamed_for_a_process_that_was_killed_while_it_was_idle(port: int) -> None:
@@ -574,7 +594,8 @@ def test_the_page_judges_what_is_chosen_or_dropped_whatever_it_is_called(
         assert rows[0].startswith('"path","verdict","p_ai","label","model",')
         assert rows[3].startswith(f'"./{odd}","unsure",')
         assert [record["path"] for record in browser.evaluate("records()")] == [*files]
-        browser.evaluate("find('clear').click()")
+        for button in ("csv", "json", "clear"):
+            browser.evaluate(f"find('{button}').click()")
         browser.evaluate(DRAW)
         browser.wait(done)
         assert browser.evaluate("records().filter(({ verdict }) => verdict).length") == 40

@@ -98,6 +98,7 @@ async function show({ card, answer }) {
     verdict.textContent = `No verdict: ${answer.error}`;
     return;
   }
+  card.classList.add("judged");
   band ??= readBand();
   const [low, high] = await band;
   verdict.textContent = VERDICTS[answer.verdict];
