@@ -10,7 +10,7 @@ import os
 import socket
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -58,7 +58,8 @@ def do_shards(
     """
     todo = iter(tasks)
     if first := next(todo, None):
-        with _connected(address, jobs):
+        # Ray prints what its processes die of to standard output, which is for data.
+        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), _connected(address, jobs):  # noqa: PTH123
             yield from _do_all(manifest, first, todo, rules, runtime)
 
 

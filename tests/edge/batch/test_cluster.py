@@ -54,12 +54,16 @@ def test_a_cluster_that_loses_a_node_gives_the_same_bytes(
 
     address = cluster.stdout.readline().strip()
     on_cluster = [*PROGRAM, *map(str, command), str(out), "--ray", address]
-    with subprocess.Popen(on_cluster, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        on_cluster, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         until(lambda: len([*(out / "results").glob("*.jsonl")]) >= 2 or process.poll() is not None)
         cluster.stdin.write("\n")
         cluster.stdin.flush()
-        said = process.stderr.read()
+        printed, said = process.communicate()
     assert process.returncode == 0, said
+    assert printed == ""
+    assert len(said.splitlines()) == 1, said
     assert results_of(out) == results_of(tmp_path / "whole")
 
 
