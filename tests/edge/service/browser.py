@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from contextlib import AbstractContextManager
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,23 @@ class Browser(AbstractContextManager["Browser"]):
         while not self.evaluate(condition):
             assert time.monotonic() < end, self.evaluate("document.body.innerText")
             self.evaluate("new Promise((resolve) => setTimeout(resolve, 50))")
+
+    def find_barriers(self) -> list[str]:
+        """Give what axe-core finds seriously wrong for a person who cannot see well, or at all.
+
+        The debugger runs it, so that the page's policy stays as it is.
+        """
+        self.evaluate((resources.files("axe_core_python") / "axe.min.js").read_text())
+        found = []
+        for scheme in ("light", "dark"):
+            feature = {"name": "prefers-color-scheme", "value": scheme}
+            self.do("Emulation.setEmulatedMedia", features=[feature])
+            found += self.evaluate(
+                "axe.run().then(({ violations }) => violations"
+                ".filter(({ impact }) => ['serious', 'critical'].includes(impact))"
+                ".map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html)}`))"
+            )
+        return found
 
     def choose(self, field: str, *files: Path) -> None:
         """Choose files in a field for them."""

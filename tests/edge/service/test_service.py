@@ -426,6 +426,7 @@ def log_in(port: int, profile: Path) -> None:
     """Log in as a person does, once with a token that is wrong."""
     with Browser(profile) as browser:
         browser.open(f"http://127.0.0.1:{port}/login")
+        assert browser.find_barriers() == []
         for token, place in (("guessed", "/login#wrong"), (TOKEN, "/")):
             script = f"document.forms[0].token.value = '{token}'; document.forms[0].submit()"
             browser.evaluate(script)
@@ -594,6 +595,7 @@ def test_the_page_judges_what_is_chosen_or_dropped_whatever_it_is_called(
         assert rows[0].startswith('"path","verdict","p_ai","label","model",')
         assert rows[3].startswith(f'"./{odd}","unsure",')
         assert [record["path"] for record in browser.evaluate("records()")] == [*files]
+        assert browser.find_barriers() == []
         for button in ("csv", "json", "clear"):
             browser.evaluate(f"find('{button}').click()")
         browser.evaluate(DRAW)

@@ -129,6 +129,7 @@ function draw(canvas, { evidence, intercept }) {
     map.data.set([...colour, 190 * strength], 4 * place);
   });
   context.putImageData(map, 0, 0);
+  canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", "Where the evidence lies: orange speaks for AI, blue for human art");
 }
 
