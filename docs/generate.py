@@ -1,7 +1,8 @@
 """What in the documents is made of the commands themselves.
 
-`python -m docs.generate` writes `help.md`'s lists of options, `origin.md`'s table of markers and
-`terminal.svg`, the picture in the README, anew; tests fail where one of them is out of date.
+`python -m docs.generate` writes `help.md`'s lists of options, `origin.md`'s table of markers,
+`terminal.svg`, the picture in the README, and `evidence.jpg`, that in `edge.md`, anew; tests fail
+where one of the first three is out of date.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import shlex
 from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 from click.testing import CliRunner
+from PIL import Image
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
@@ -31,6 +34,7 @@ from benchmarks.report import put_into
 HELP = Path(__file__).parent / "help.md"
 ORIGIN = Path(__file__).parent / "origin.md"
 TERMINAL = Path(__file__).parent / "terminal.svg"
+EVIDENCE = Path(__file__).parent / "evidence.jpg"
 COMMANDS: dict[str, click.Command] = {
     "aiart-edge": aiart_edge.cli.main,
     "aiart-train": aiart_train.cli.main,
@@ -145,12 +149,30 @@ def draw(shot: Text) -> str:
     return picture.replace("Fira Code", _FONTS)
 
 
+def draw_evidence() -> bytes:
+    """Have a sample explained.
+
+    Returns:
+        A JPEG file.
+    """
+    sample = Path(__file__).parents[1] / "samples" / "van-gogh-auvers-1890.jpg"
+    arguments, drawn = ["explain", str(sample), "--out"], io.BytesIO()
+    with TemporaryDirectory() as folder, silenced():
+        out = Path(folder) / "evidence.png"
+        runner = CliRunner()
+        runner.invoke(COMMANDS["aiart-edge"], [*arguments, str(out)], catch_exceptions=False)
+        with Image.open(out) as picture:
+            picture.convert("RGB").save(drawn, "JPEG", quality=85, optimize=True)
+    return drawn.getvalue()
+
+
 @click.command()
 def main() -> None:
     """Write what documents show of the commands anew, and of the table of markers."""
     write_atomically(ORIGIN, with_markers(ORIGIN.read_text(encoding="utf-8")).encode())
     write_atomically(HELP, with_help(HELP.read_text(encoding="utf-8")).encode())
     write_atomically(TERMINAL, draw(take_shot()).encode())
+    write_atomically(EVIDENCE, draw_evidence())
 
 
 if __name__ == "__main__":
