@@ -68,8 +68,9 @@ def test_it_holds_every_module_the_type_markers_and_the_embedded_model(wheel: Pa
     assert modules <= names
     assert {f"{package}/py.typed" for package in ROOMS} <= names
     assert {"aiart_edge/models/aiart-int8.tflite", "aiart_edge/record.schema.json"} <= names
-    page = REPOSITORY / "edge" / "aiart_edge" / "service" / "page"
-    assert {f"aiart_edge/service/page/{path.name}" for path in page.iterdir()} <= names
+    service = REPOSITORY / "edge" / "aiart_edge" / "service"
+    shown = {*service.glob("page/*"), service / "aiart-serve.service"}
+    assert {str(path.relative_to(REPOSITORY / "edge")) for path in shown} <= names
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == ROOMS.keys()
 
 

@@ -111,6 +111,14 @@ async def read_parts(
     if int(headers.get("content-length", 0)) > MOST_REQUEST:
         raise Refused(413, _TOO_BIG, _CLOSE)
     sink = _make_sink(headers.get("content-type", ""))
+    try:
+        await _fill(sink, stream, take)
+        return sink.end()
+    finally:
+        sink.clear()
+
+
+async def _fill(sink: _Sink, stream: AsyncIterator[bytes], take: Callable[[int], None]) -> None:
     refused = None
     size = 0
     async for piece in _in_time(stream):
@@ -123,9 +131,9 @@ async def read_parts(
                 sink.write(piece)
             except Refused as error:  # who is still sending would not hear it: read to the end
                 refused = error
+                sink.clear()
     if refused:
         raise refused
-    return sink.end()
 
 
 _TOO_BIG = f"a request may have {MOST_REQUEST >> 20} MB: send fewer pictures at once"
@@ -150,6 +158,8 @@ async def _in_time(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 class _Sink(Protocol):
     def write(self, piece: bytes) -> None: ...
     def end(self) -> list[Part]: ...
+    def clear(self) -> None:
+        """Let go of all, at once: a parser and what it calls know each other."""
 
 
 def _make_sink(content_type: str) -> _Sink:
@@ -175,6 +185,9 @@ class _Raw:
 
     def end(self) -> list[Part]:
         return [self._part]
+
+    def clear(self) -> None:
+        self._part = Part()
 
 
 class _Form:
@@ -221,6 +234,10 @@ class _Form:
         if not self._parts:
             raise Refused(400, "the form has no part: name it file")
         return self._parts
+
+    def clear(self) -> None:
+        self._parts = []
+        self._parser.callbacks = {}
 
     def _begin(self) -> None:
         if len(self._parts) == _MOST_PARTS:

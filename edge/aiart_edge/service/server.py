@@ -103,13 +103,15 @@ def _make_protocol() -> type[asyncio.Protocol]:
             super().connection_made(transport)
             self._look_at(None)
 
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._next_look.cancel()  # it would keep all this in memory
+            super().connection_lost(exc)
+
         def _look_at(self, before: Any) -> None:
-            if self.transport.is_closing():
-                return
             is_idle = self.cycle is None or self.cycle.response_complete
             if is_idle and before is not None and before[0] is self.cycle:
                 self.transport.close()
             else:
-                self.loop.call_later(HEAD, self._look_at, (self.cycle,))
+                self._next_look = self.loop.call_later(HEAD, self._look_at, (self.cycle,))
 
     return Impatient

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import http.client
 import io
 import json
@@ -13,9 +14,10 @@ import signal
 import socket
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
+from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,9 +27,10 @@ from jsonschema import Draft202012Validator
 from PIL import Image
 
 from aiart_edge.errors import DataError, RuntimeUnavailable
+from aiart_edge.image import LARGEST_MEMORY
 from aiart_edge.service import bodies, server, workers
 from aiart_edge.service.app import Service, make_app
-from aiart_edge.service.bodies import Waiting
+from aiart_edge.service.bodies import Part, Refused, Waiting, read_parts
 from aiart_edge.service.guard import Rules, is_loopback, name_hosts, read_token
 from aiart_edge.service.workers import Crew, Question, examine, share_memory
 from tests.edge.bombs import png
@@ -368,6 +371,19 @@ def test_a_client_that_leaves_takes_no_room_along(port: int) -> None:
     )
 
 
+def test_nothing_of_a_form_that_is_refused_stays_in_memory_until_python_looks_for_garbage() -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield form(("a", b"x"), end="")
+
+    gc.disable()
+    try:
+        with pytest.raises(Refused, match="cut off"):
+            asyncio.run(read_parts({"content-type": FORM}, body(), lambda _: None))
+        assert not [thing for thing in gc.get_objects() if type(thing) is Part]
+    finally:
+        gc.enable()
+
+
 def test_no_part_of_a_form_is_written_to_a_file(
     port: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -392,6 +408,17 @@ def test_memory_is_shared_so_that_half_of_it_at_most_is_for_networks() -> None:
     assert share_memory(2000 * megabyte, 4, 128 * megabyte) == (4, 1592 * megabyte)
     assert share_memory(300 * megabyte, 4, 128 * megabyte) == (2, 32 * megabyte)
     assert share_memory(0, 4, 128 * megabyte) == (1, 0)
+
+
+def test_the_unit_has_the_memory_that_its_processes_may_take() -> None:
+    unit = (resources.files("aiart_edge.service") / "aiart-serve.service").read_text()
+    found = re.search(r"--jobs (\d+)$.*^MemoryMax=(\d+)M$", unit, re.MULTILINE | re.DOTALL)
+    assert found
+    jobs, limit = int(found[1]), int(found[2]) << 20
+    listening = 90 << 20
+    networks = limit - share_memory(limit, jobs, 0)[1]
+    assert share_memory(limit * 2 // 3, jobs, bodies.MOST_WAITING)[0] == jobs
+    assert networks + LARGEST_MEMORY + bodies.MOST_WAITING + listening <= limit
 
 
 def test_a_browser_leaves_out_the_port_that_is_the_schemes_own() -> None:
