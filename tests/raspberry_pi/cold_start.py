@@ -25,8 +25,9 @@ from aiart_edge.runtime import import_interpreter, load_network  # noqa: E402
 
 import_interpreter(sys.argv[1])
 mark()
-from aiart_edge.classifier import read_picture  # noqa: E402
+from aiart_edge.classifier import Classifier  # noqa: E402, F401
 from aiart_edge.files import EMBEDDED_MODEL  # noqa: E402
+from aiart_edge.image import read_picture  # noqa: E402
 from aiart_edge.model_file import read_model_file  # noqa: E402
 
 model = read_model_file(EMBEDDED_MODEL)
