@@ -56,6 +56,12 @@ def jpeg_of_arithmetic(width: int, height: int) -> bytes:
     return content[:at] + b"\xff\xc9" + content[at + 2 : at + 5] + size + content[at + 9 :]
 
 
+def directory(tags: list[tuple[int, int, int, int]]) -> bytes:
+    """The tags of a TIFF: number, type, count, and the value or its place."""
+    entries = b"".join(struct.pack("<HHLL", *tag) for tag in tags)
+    return struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
 def tiff_of_scans(side: int, scans: int) -> bytes:
     """A grey TIFF, all of which is one JPEG."""
     content = jpeg_of_scans(side, side, scans)
@@ -70,9 +76,7 @@ def tiff_of_scans(side: int, scans: int) -> bytes:
         (278, 4, 1, side),
         (279, 4, 1, len(content)),
     ]
-    entries = b"".join(struct.pack("<HHLL", *tag) for tag in tags)
-    start = struct.pack("<2sHL", b"II", 42, 8 + len(content))
-    return start + content + struct.pack("<H", len(tags)) + entries + bytes(4)
+    return struct.pack("<2sHL", b"II", 42, 8 + len(content)) + content + directory(tags)
 
 
 def png(
@@ -121,12 +125,9 @@ def tiff_of_tiles(width: int, wide: int, height: int) -> bytes:
         (324, 4, count, arrays),
         (325, 4, count, arrays + 4 * count),
     ]
-    entries = b"".join(struct.pack("<HHLL", *tag) for tag in tags)
     places = struct.pack("<L", arrays + 8 * count) * count
     lengths = struct.pack("<L", len(tile)) * count
-    return (
-        b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + bytes(4) + places + lengths
-    ) + tile
+    return struct.pack("<2sHL", b"II", 42, 8) + directory(tags) + places + lengths + tile
 
 
 def fli(width: int, height: int, chunks: int) -> bytes:
