@@ -122,7 +122,8 @@ class ModelFile:
     @property
     def network(self) -> bytes:
         """The TFLite flatbuffer, without the archive behind it."""
-        return b"".join(_blocks(self.file, self.size))
+        whole = os.fstat(self.file.fileno()).st_size  # in one piece: joined ones would be copied
+        return b"".join(_blocks(self.file, self.size, whole))
 
     @property
     def place(self) -> str | None:
@@ -247,10 +248,10 @@ def _open(path: Path) -> BinaryIO:
     raise ModelFileError(path, f"the model cannot be opened ({problem})")
 
 
-def _blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
+def _blocks(file: BinaryIO, size: int, most: int = _BLOCK) -> Iterator[bytes]:
     """Read the first bytes of a file, whatever was read before, and by whom."""
     place = 0
-    while place < size and (block := os.pread(file.fileno(), min(size - place, _BLOCK), place)):
+    while place < size and (block := os.pread(file.fileno(), min(size - place, most), place)):
         yield block
         place += len(block)
 
