@@ -68,6 +68,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     import tempfile  # noqa: PLC0415  who only reads shall not wait for it
 
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise OutputError(path, "cannot be written (it is no plain file)")  # nor be replaced
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
         raise OutputError(path, f"cannot be written ({error.strerror})") from error

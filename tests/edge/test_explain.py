@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,6 +92,15 @@ def test_a_map_that_cannot_be_written_is_one_line(
 ) -> None:
     result = aiart_edge("explain", SAMPLE, "--out", tmp_path / "missing" / "map.png")
     assert "cannot be written" in one_line(result)
+
+
+def test_what_is_no_plain_file_is_not_replaced(
+    aiart_edge: Command, one_line: Callable[[Result], str], tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert "it is no plain file" in one_line(aiart_edge("explain", SAMPLE, "--out", pipe))
+    assert pipe.is_fifo()
 
 
 def test_characters_tell_both_sides_without_colours() -> None:
