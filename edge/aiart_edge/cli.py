@@ -78,6 +78,24 @@ def _read_size(
     return size
 
 
+def _read_command(
+    _context: click.Context, _option: click.Parameter, value: str | None
+) -> list[str] | None:
+    """Read a command as a shell would, without anything else that a shell does."""
+    if value is None:
+        return None
+    import shlex
+    import shutil
+
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} cannot be read ({error})") from error
+    if not words or shutil.which(words[0]) is None:
+        raise click.BadParameter(f"{value!r} does not begin with a program that is installed here")
+    return words
+
+
 def _form(*names: str, help: str) -> _Decorator:  # noqa: A002
     """Make an option that chooses the form of the output, of which there can be one."""
     form = names[-1].removeprefix("--")
@@ -890,6 +908,12 @@ def _load_anywhere(*, embedded: bool, **options: Any) -> Classifier:
 @click.option("--tls-cert", type=PATH, help="The certificate with which it encrypts.")
 @click.option("--tls-key", type=PATH, help="The key of the certificate.")
 @click.option(
+    "--camera",
+    metavar="COMMAND",
+    callback=_read_command,
+    help="Show what this command writes, JPEG after JPEG, on the page, too.",
+)
+@click.option(
     "--jobs",
     type=click.IntRange(1),
     help="Processes.  [default: one for each core, or what the memory allows]",
@@ -902,6 +926,7 @@ def serve(
     allow_host: tuple[str, ...],
     tls_cert: Path | None,
     tls_key: Path | None,
+    camera: list[str] | None,
     jobs: int | None,
     **options: Any,
 ) -> None:
@@ -912,6 +937,7 @@ def serve(
     \b
     Examples:
       aiart-edge serve
+      aiart-edge serve --camera 'rpicam-vid --codec mjpeg --timeout 0 --nopreview --output -'
       curl -H 'Content-Type: image/jpeg' --data-binary @picture.jpg http://127.0.0.1:8765/v1/classify
     """
     require_extra("serve", "starlette", "uvicorn", "python_multipart", "prometheus_client")
@@ -919,6 +945,7 @@ def serve(
     from aiart_edge.service import guard, server
     from aiart_edge.service.app import Service, make_app
     from aiart_edge.service.bodies import MOST_WAITING
+    from aiart_edge.service.camera import Camera
     from aiart_edge.service.workers import Crew, share_memory
 
     if (tls_cert is None) != (tls_key is None):
@@ -940,7 +967,8 @@ def serve(
             rules = guard.Rules(guard.name_hosts(host, port, allow_host, scheme), scheme, token)
             jobs, memory = share_memory(share_of_memory(), jobs or count_cores(), MOST_WAITING)
             with closing(Crew(partial(_load, **options), identity, jobs, memory)) as crew:
-                app = make_app(Service(crew, model, identity, rules))
+                eye = Camera(camera) if camera else None
+                app = make_app(Service(crew, model, identity, rules, eye))
                 answering = server.make_server(app, tls)
                 shown = f"[{host}]" if ":" in host else host
                 click.echo(f"The page is at {scheme}://{shown}:{port}/", err=True)

@@ -16,6 +16,7 @@ from aiart_edge.errors import AiartError, PictureError
 from aiart_edge.files import RECORD_SCHEMA
 from aiart_edge.output import Record
 from aiart_edge.service.bodies import MOST_PICTURE, Part, Refused, Waiting, read_parts
+from aiart_edge.service.camera import Camera
 from aiart_edge.service.guard import App, Rules, guard
 from aiart_edge.service.metrics import Metrics
 from aiart_edge.service.openapi import describe_api
@@ -60,12 +61,14 @@ class Service:
         model: what the network says of itself.
         identity: of the network, `Classifier.identity`.
         rules: who may ask.
+        camera: what it shows is judged, too. Default: there is none.
     """
 
     crew: Crew
     model: Mapping[str, Any]
     identity: Mapping[str, str]
     rules: Rules
+    camera: Camera | None = None
     metrics: Metrics = field(default_factory=Metrics)
     waiting: Waiting = field(default_factory=Waiting)
 
@@ -92,6 +95,16 @@ class Service:
     async def count(self, _: Request) -> Reply:
         """Say what was counted."""
         return Reply(self.metrics.text(), "text/plain; version=0.0.4; charset=utf-8")
+
+    async def tell_of_camera(self, _: Request) -> Reply:
+        """Say whether there is a camera."""
+        return _json({"available": self.camera is not None})
+
+    async def look(self, _: Request) -> Reply:
+        """Give what the camera shows now."""
+        if self.camera is None:
+            raise Refused(404, "there is no camera: start the service with --camera")
+        return Reply(await self.camera.look(), "image/jpeg")
 
     async def show(self, request: Request) -> Reply:
         """Give a file of the page."""
@@ -165,6 +178,8 @@ def make_app(service: Service) -> App:
     posts = {"/v1/classify": service.classify, "/v1/explain": service.explain}
     gets = {
         "/v1/model": service.describe_model,
+        "/v1/camera": service.tell_of_camera,
+        "/v1/camera/frame": service.look,
         "/openapi.json": service.describe_api,
         "/healthz": service.health,
         "/metrics": service.count,

@@ -15,6 +15,10 @@ _PROBLEMS = {
     "500": "The network does not run.",
     "503": "Too many pictures are waiting.",
 }
+_FRAME_PROBLEMS = {
+    "404": "There is no camera.",
+    "503": "The camera shows nothing.",
+}
 
 
 def describe_api(schema: Mapping[str, Any], version: str) -> dict[str, Any]:
@@ -38,6 +42,8 @@ def describe_api(schema: Mapping[str, Any], version: str) -> dict[str, Any]:
             "/v1/classify": {"post": _asking("Classify pictures", "Record")},
             "/v1/explain": {"post": _asking("Classify pictures, and say where", "Explained")},
             "/v1/model": {"get": _getting("What the network says of itself", {"type": "object"})},
+            "/v1/camera": {"get": _getting("Whether there is a camera", {"type": "object"})},
+            "/v1/camera/frame": {"get": _showing()},
             "/openapi.json": {"get": _getting("This description", {"type": "object"})},
             "/healthz": {
                 "get": {**_getting("Whether it runs", {"type": "object"}), "security": []}
@@ -138,6 +144,13 @@ def _getting(summary: str, schema: Mapping[str, Any], kind: str = "application/j
         "summary": summary,
         "responses": {"200": _answer(summary, schema, kind), **_problems("401", "403", "421")},
     }
+
+
+def _showing() -> Any:
+    problem = {"$ref": "#/components/schemas/Problem"}
+    problems = {status: _answer(text, problem) for status, text in _FRAME_PROBLEMS.items()}
+    shown = _getting("What the camera shows now", {}, "image/jpeg")
+    return {**shown, "responses": {**shown["responses"], **problems}}
 
 
 def _answer(text: str, schema: Mapping[str, Any], kind: str = "application/json") -> Any:

@@ -10,8 +10,12 @@ import json
 import multiprocessing
 import os
 import re
+import shlex
+import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -31,6 +35,7 @@ from aiart_edge.image import LARGEST_MEMORY
 from aiart_edge.service import bodies, server, workers
 from aiart_edge.service.app import Service, make_app
 from aiart_edge.service.bodies import Part, Refused, Waiting, read_parts
+from aiart_edge.service.camera import Camera
 from aiart_edge.service.guard import Rules, is_loopback, name_hosts, read_token
 from aiart_edge.service.workers import Crew, Question, examine, share_memory
 from tests.edge.bombs import png
@@ -39,6 +44,7 @@ from tests.edge.service.deadly import CRASHING, FAILING, HANGING, Deadly
 
 SAMPLE = Path(__file__).parents[3] / "samples" / "van-gogh-auvers-1890.jpg"
 TOKEN = "0123456789abcdef0123456789abcdef"
+SHUT = ("/app.js", "/v1/model", "/v1/camera/frame", "/metrics", "/openapi.json")  # without it
 BOUNDARY = "----boundary"
 ROOM = 36 << 20  # bytes that may wait, in these tests
 
@@ -94,13 +100,20 @@ def draw(kind: str = "PNG", size: tuple[int, int] = (64, 64)) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
+def cap(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file that covers the lens of the camera."""
+    return tmp_path_factory.mktemp("camera") / "cap"
+
+
+@pytest.fixture(scope="module")
+def port(cap: Path) -> Iterator[int]:
     """The port of a service with one process, which hangs on some pictures and dies of others."""
+    filming = [sys.executable, str(Path(__file__).with_name("film.py")), str(SAMPLE), str(cap)]
     with Deadly.load() as classifier, server.listen("127.0.0.1", 0) as listening:
         number: int = listening.getsockname()[1]
         crew = Crew(Deadly.load, classifier.identity, 1, 1 << 30)
         rules = Rules(name_hosts("127.0.0.1", number, ["aiart.example"], "http"), "http")
-        service = Service(crew, {"name": "default"}, classifier.identity, rules)
+        service = Service(crew, {"name": "default"}, classifier.identity, rules, Camera(filming))
         service.waiting = Waiting(ROOM)
         answering = server.make_server(make_app(service))
         thread = threading.Thread(target=answering.run, args=([listening],))
@@ -238,7 +251,12 @@ def test_the_counts_are_those_of_what_was_answered(port: int) -> None:
 
 
 def test_it_says_that_it_runs_and_with_which_network(port: int, described: dict[str, Any]) -> None:
-    for path, document in (("/healthz", {"status": "ok"}), ("/v1/model", {"name": "default"})):
+    documents = {
+        "/healthz": {"status": "ok"},
+        "/v1/model": {"name": "default"},
+        "/v1/camera": {"available": True},
+    }
+    for path, document in documents.items():
         heard = ask(port, path)
         assert heard.document == document
         check(described, path, heard)
@@ -421,6 +439,26 @@ def test_the_unit_has_the_memory_that_its_processes_may_take() -> None:
     assert networks + LARGEST_MEMORY + bodies.MOST_WAITING + listening <= limit
 
 
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_finds_the_unit_sound_with_a_camera_and_without(tmp_path: Path) -> None:
+    dropped = {"aiart-serve-camera.conf": "aiart-serve.service.d/camera.conf"}
+    (tmp_path / "aiart-serve.service.d").mkdir()
+    commands = []
+    for name, place in ({"aiart-serve.service": "aiart-serve.service"} | dropped).items():
+        text = (resources.files("aiart_edge.service") / name).read_text().replace("\\\n", " ")
+        command = re.search(r"^ExecStart=(/.+)$", text, re.MULTILINE)
+        assert command
+        commands.append(shlex.split(command[1]))
+        (tmp_path / place).write_text(text.replace("/opt/aiart/bin/aiart-edge", "/bin/true"))
+        unit = str(tmp_path / "aiart-serve.service")
+        verified = ["systemd-analyze", "verify", "--man=no", unit]
+        done = subprocess.run(verified, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    plain, watching = commands
+    assert watching[: len(plain) + 1] == [*plain, "--camera"]
+    assert shlex.split(watching[-1])[:3] == ["rpicam-vid", "--codec", "mjpeg"]
+
+
 def test_a_browser_leaves_out_the_port_that_is_the_schemes_own() -> None:
     assert "localhost" in name_hosts("127.0.0.1", 80, [], "http")
     assert "localhost" not in name_hosts("127.0.0.1", 80, [], "https")
@@ -482,10 +520,11 @@ def test_with_a_token_nothing_but_the_health_and_the_login_is_open(
             except ConnectionError:
                 threading.Event().wait(0.05)
         try:
-            for path in ("/", "/login", "/app.js", "/v1/model", "/metrics", "/openapi.json"):
+            for path in ("/", "/login", *SHUT):
                 heard[path] = ask(port, path)
             heard["wrong"] = ask(port, "/v1/model", authorization=f"Bearer {TOKEN[1:]}0")
-            heard["bearer"] = ask(port, "/v1/model", authorization=f"Bearer {TOKEN}")
+            for name, path in (("bearer", "/v1/model"), ("blind", "/v1/camera/frame")):
+                heard[name] = ask(port, path, authorization=f"Bearer {TOKEN}")
             typed = "application/x-www-form-urlencoded"
             heard["refused"] = ask(port, "/login", b"token=guessed", typed)
             heard["login"] = ask(port, "/login", f"token={TOKEN}".encode(), typed)
@@ -518,12 +557,10 @@ def test_with_a_token_nothing_but_the_health_and_the_login_is_open(
         "health": 200,
         "/": 303,
         "/login": 200,
-        "/app.js": 401,
-        "/v1/model": 401,
-        "/metrics": 401,
-        "/openapi.json": 401,
+        **dict.fromkeys(SHUT, 401),
         "wrong": 401,
         "bearer": 200,
+        "blind": 404,
         "refused": 303,
         "login": 303,
         "long": 413,
@@ -532,8 +569,8 @@ def test_with_a_token_nothing_but_the_health_and_the_login_is_open(
         "odd": 401,
     }
     assert heard["bearer"].document["sha256"]
-    assert heard["refused"].headers["location"] == "/login#wrong"
-    assert "set-cookie" not in heard["refused"].headers
+    refused = heard["refused"].headers
+    assert (refused["location"], "set-cookie" in refused) == ("/login#wrong", False)
     cookie = heard["login"].headers["set-cookie"]
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
     assert TOKEN not in cookie
@@ -547,6 +584,9 @@ def test_with_a_token_nothing_but_the_health_and_the_login_is_open(
         (["--tls-cert", "cert.pem"], 2, "--tls-cert and --tls-key go together"),
         (["--token-file", "missing"], 1, "the token cannot be read"),
         (["--port", "PORT"], 1, "cannot be listened on (Address already in use)"),
+        (["--camera", "film 'red"], 2, "cannot be read (No closing quotation)"),
+        (["--camera", "missing --codec mjpeg"], 2, "a program that is installed here"),
+        (["--camera", ""], 2, "a program that is installed here"),
         (["--host", "::1", "--model", "missing.tflite"], 1, "missing.tflite"),
         (["--port", "0", "--tls-cert", "missing", "--tls-key", "missing"], 1, "certificate"),
     ],
@@ -630,3 +670,47 @@ def test_the_page_judges_what_is_chosen_or_dropped_whatever_it_is_called(
         assert browser.evaluate("records().filter(({ verdict }) => verdict).length") == 40
         refused = "Failed to load resource: the server responded with a status of 4"
         assert [text for text in browser.complaints if not text.startswith(refused)] == []
+
+
+def test_what_the_camera_shows_is_a_picture_like_any_other(
+    port: int, described: dict[str, Any]
+) -> None:
+    heard = ask(port, "/v1/camera/frame")
+    assert (heard.status, heard.headers["content-type"]) == (200, "image/jpeg")
+    assert heard.content == SAMPLE.read_bytes()
+    assert (
+        "image/jpeg" in described["paths"]["/v1/camera/frame"]["get"]["responses"]["200"]["content"]
+    )
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Debian's package chromium is not installed")
+def test_the_page_watches_the_camera_with_a_warning_until_it_is_told_to_stop_or_it_fails(
+    port: int, cap: Path, tmp_path: Path, described: dict[str, Any]
+) -> None:
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(f"http://127.0.0.1:{port}/")
+        browser.wait("!find('camera').hidden")
+        assert "not what the network was measured on" in browser.evaluate(
+            "find('camera').innerText"
+        )
+        browser.evaluate("find('watch').click()")
+        verdict = "document.querySelector('#live .verdict')?.textContent"
+        browser.wait(f"{verdict} === 'Cannot tell'")
+        assert browser.evaluate("find('watch').getAttribute('aria-pressed')") == "true"
+        assert browser.evaluate("document.querySelector('#live img').naturalWidth") > 100
+        assert browser.find_barriers() == []
+        browser.evaluate("document.querySelector('#live li').id = 'first'")
+        browser.wait(f"!document.querySelector('#first') && {verdict} === 'Cannot tell'")
+        browser.evaluate("find('watch').click()")
+        assert browser.evaluate("find('live').children.length") == 0
+        assert browser.complaints == []
+        cap.touch()
+        browser.evaluate("find('watch').click()")
+        browser.wait("find('blind').textContent !== ''")
+        assert browser.evaluate("find('blind').textContent") == (
+            "the camera's command has ended (the cap is on the lens)"
+        )
+        assert browser.evaluate("find('live').children.length") == 0
+    refused = ask(port, "/v1/camera/frame")
+    assert refused.status == 503
+    check(described, "/v1/camera/frame", refused)

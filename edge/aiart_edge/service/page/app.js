@@ -3,7 +3,7 @@
 
 const MOST = 32 * 2 ** 20; // bytes of a picture, as the service has it
 const AT_ONCE = 2;
-const PATIENCE = 1000; // milliseconds, until a busy service is asked again
+const PATIENCE = 1000; // milliseconds, until a busy service is asked again, or the camera
 const VERDICTS = { ai: "Looks made by AI", human: "Looks made by a human", unsure: "Cannot tell" };
 const COLUMNS = [
   "path", "verdict", "p_ai", "label", "model", "reason", "origin_says", "origin_by", "origin_certainty",
@@ -15,6 +15,9 @@ const pictures = []; // { file, card, url, answer }
 let waiting = [];
 let atWork = 0;
 let band = null; // of the probability, in which the network is unsure
+let watch = null; // of the camera, the one that goes on
+
+const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 // In and out
 
@@ -26,7 +29,7 @@ async function ask(file) {
     const response = await fetch("/v1/explain", { method: "POST", body: form });
     if (response.status === 401) location.assign("/login");
     if (response.status === 503) {
-      await new Promise((resolve) => setTimeout(resolve, PATIENCE));
+      await wait(PATIENCE);
       return ask(file);
     }
     return await response.json();
@@ -50,17 +53,21 @@ async function work() {
   work();
 }
 
+function lay(file) {
+  const card = find("card").content.firstElementChild.cloneNode(true);
+  const url = URL.createObjectURL(file);
+  const image = card.querySelector("img");
+  image.addEventListener("error", () => { image.hidden = true; }); // of a format that it does not know
+  image.src = url;
+  card.classList.add("waiting");
+  card.querySelector(".name").textContent = file.name;
+  return { file, card, url, answer: null };
+}
+
 async function add(files) {
   for (const file of files) {
-    const card = find("card").content.firstElementChild.cloneNode(true);
-    const url = URL.createObjectURL(file);
-    const image = card.querySelector("img");
-    image.addEventListener("error", () => { image.hidden = true; }); // of a format that it does not know
-    image.src = url;
-    card.classList.add("waiting");
-    card.querySelector(".name").textContent = file.name;
-    const picture = { file, card, url, answer: null };
-    find("list").append(card);
+    const picture = lay(file);
+    find("list").append(picture.card);
     pictures.push(picture);
     waiting.push(picture);
   }
@@ -77,6 +84,56 @@ function clear() {
   find("results").hidden = true;
   tell();
   find("choose").focus();
+}
+
+// The camera
+
+async function look() {
+  try {
+    const response = await fetch("/v1/camera/frame");
+    if (response.status === 401) location.assign("/login");
+    if (!response.ok) return await response.json();
+    return { file: new File([await response.blob()], "The camera, now") };
+  } catch {
+    return { error: "The service cannot be reached." };
+  }
+}
+
+async function watchCamera() {
+  const mine = {};
+  watch = mine;
+  let shown = null;
+  while (watch === mine) {
+    const pause = wait(PATIENCE);
+    const { file, error } = await look();
+    const before = shown;
+    shown = file ? lay(file) : null;
+    if (shown) {
+      shown.answer = await ask(file);
+      await show(shown);
+      const image = shown.card.querySelector("img");
+      image.loading = "eager";
+      await image.decode().catch(() => {});
+    }
+    if (watch === mine) {
+      find("blind").textContent = error ?? "";
+      find("live").replaceChildren(...(shown ? [shown.card] : []));
+    }
+    if (before) URL.revokeObjectURL(before.url);
+    await pause;
+  }
+  if (shown) URL.revokeObjectURL(shown.url);
+}
+
+function stopCamera() {
+  watch = null;
+  find("blind").textContent = "";
+  find("live").replaceChildren();
+}
+
+async function findCamera() {
+  const { available } = await (await fetch("/v1/camera")).json();
+  find("camera").hidden = !available;
 }
 
 // What is shown
@@ -216,6 +273,12 @@ document.addEventListener("drop", (event) => {
   find("add").classList.remove("over");
   add([...event.dataTransfer.files]);
 });
+find("watch").addEventListener("click", ({ target }) => {
+  const starts = watch === null;
+  target.setAttribute("aria-pressed", starts);
+  if (starts) watchCamera();
+  else stopCamera();
+});
 find("sort").addEventListener("change", sort);
 find("where").addEventListener("change", ({ target }) => {
   find("list").classList.toggle("without-where", !target.checked);
@@ -224,3 +287,4 @@ find("where").addEventListener("change", ({ target }) => {
 find("csv").addEventListener("click", () => save("aiart.csv", "text/csv", asTable()));
 find("json").addEventListener("click", () => save("aiart.json", "application/json", `${JSON.stringify(records(), null, 1)}\n`));
 find("clear").addEventListener("click", clear);
+findCamera();
