@@ -871,7 +871,7 @@ def _check_batch(
     shards: int | None, shard_size: int | None, jobs: int | None, address: str | None
 ) -> None:
     """Refuse options that contradict each other, or need an extra that is missing."""
-    from aiart_edge.batch.cluster import LOCAL
+    from aiart_edge.batch.engine import LOCAL
 
     if shards and shard_size:
         raise click.UsageError("--shards and --shard-size exclude each other")

@@ -167,16 +167,26 @@ def test_a_folder_without_two_classes_is_one_line_and_leaves_no_run(
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("missing", "command", "extra"),
+    [("keras", ("fit",), "[train]'"), ("ray", ("crossval", "--ray", "local"), "[ray]'")],
+)
 def test_without_the_extra_the_error_says_what_to_install(
-    art: Path, aiart_train: Command, one_line: OneLine, monkeypatch: pytest.MonkeyPatch
+    missing: str,
+    command: tuple[str, ...],
+    extra: str,
+    art: Path,
+    aiart_train: Command,
+    one_line: OneLine,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "keras" else found(name)
+        importlib.util, "find_spec", lambda name: None if name == missing else found(name)
     )
-    said = one_line(aiart_train("fit", "--data", art))
+    said = one_line(aiart_train(*command, "--data", art))
     assert f"{sys.executable} -m pip install " in said
-    assert said.rstrip().endswith("[train]'")
+    assert said.rstrip().endswith(extra)
 
 
 def test_evaluating_the_test_part_finds_the_runs_own_figures(

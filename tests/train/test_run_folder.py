@@ -142,7 +142,9 @@ def test_a_run_that_fails_before_it_is_trained_leaves_nothing(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("checkpoint", ["checkpoint.npz", "fold-2/checkpoint.npz"])
+@pytest.mark.parametrize(
+    "checkpoint", ["checkpoint.npz", "fold-2/checkpoint.npz", "fold-1/model.keras"]
+)
 def test_a_run_that_fails_later_stays_to_be_resumed(checkpoint: str, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupt(tmp_path, "card.json", checkpoint)

@@ -30,7 +30,6 @@ def make_card(
     Returns:
         A document that JSON can hold.
     """
-    packages = (keras.config.backend(), "keras", "numpy", "pillow", "scikit-learn")
     return {
         "kind": kind,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -42,9 +41,15 @@ def make_card(
             "sha256": fingerprint(dataset.pictures),
             "broken": list(dataset.broken),
         },
-        "versions": {
-            "aiart": __version__,
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in packages},
-        },
+        "versions": find_versions(),
+    }
+
+
+def find_versions() -> dict[str, str]:
+    """Find the versions of all that a training computes with, by name."""
+    packages = (keras.config.backend(), "keras", "numpy", "pillow", "scikit-learn")
+    return {
+        "aiart": __version__,
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in packages},
     }

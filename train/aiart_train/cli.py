@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import shlex
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -15,14 +15,15 @@ from datetime import date
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from aiart_edge import __version__
 from aiart_edge.errors import RunFolderError, require_extra
 from aiart_edge.files import PATH, make_folder, write_atomically
-from aiart_edge.program import run, silenced
+from aiart_edge.program import count_cores, run
+from aiart_train.learning.backend import name_threads, set_threads, start_keras
 from aiart_train.learning.recipes import from_dict
 from aiart_train.options import (
     Wanted,
@@ -38,7 +39,6 @@ from aiart_train.progress import Forecast, listener, progress, say
 if TYPE_CHECKING:
     from aiart_train.data.dataset import Dataset
     from aiart_train.data.split import SplitRow
-    from aiart_train.evaluation.scores import ScoredRow
     from aiart_train.learning.recipes import Recipe
     from aiart_train.learning.workers import Workers
     from aiart_train.run_folder import NewRun
@@ -50,17 +50,6 @@ def main() -> None:
     """Train networks that tell AI-made art from human art."""
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")  # a GPU may be used through another
     require_extra("train", backend, "keras", "sklearn", "scipy", "imagehash", "matplotlib", "onnx")
-
-
-def _load_keras() -> None:
-    """Load Keras without the notes of TensorFlow, which are not for users."""
-    from aiart_train.learning.allocator import reuse_memory
-
-    reuse_memory()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with silenced():  # TensorFlow greets before it reads that
-        import keras  # noqa: F401
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 
 @main.command()
@@ -85,7 +74,7 @@ def fit(
       aiart-train fit --data art --recipe seed --epochs 30
       aiart-train fit --resume
     """
-    _load_keras()
+    start_keras()
     from aiart_train.card import make_card
     from aiart_train.data.split import (
         check_split,
@@ -221,10 +210,25 @@ def _train(made: NewRun, together: Workers | None) -> None:
     metavar="PATTERN",
     help="Tell the sources that match, as in 'kaggle/*', apart in the report; may be repeated.",
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Train each network with so many.  [default: one for each core]",
+)
+@click.option(
+    "--ray",
+    "address",
+    metavar="ADDRESS",
+    help="Train folds side by side on this Ray cluster, each on --threads of its processors; "
+    "local: on one of this machine alone.",
+)
 def crossval(
     wanted: Wanted,
     folds: int,
     apart: tuple[str, ...],
+    threads: int | None,
+    address: str | None,
 ) -> None:
     """Train a recipe once per fold and score each picture by the network that has not seen it.
 
@@ -238,8 +242,11 @@ def crossval(
       aiart-train crossval --data art
       aiart-train crossval --data art --by-source
       aiart-train crossval --data art --groups groups.csv
+      aiart-train crossval --data art --threads 1 --ray local
     """
-    _load_keras()
+    if address:
+        require_extra("ray", "ray")
+    start_keras()
     from aiart_train.card import make_card
     from aiart_train.data.split import (
         draw_folds,
@@ -251,9 +258,9 @@ def crossval(
     from aiart_train.run_folder import CROSSVAL, FIT, SPLIT, new_run, resume_run, write_card
 
     if wanted.resume:
-        refuse_beside_resume()
+        refuse_beside_resume("address")
         with resume_run(wanted.runs, CROSSVAL) as again, _resumable(again, CROSSVAL):
-            _cross_validate(again)
+            _cross_validate(again, address)
         return
     recipe, seed = wanted.recipe, wanted.seed
     dataset = _scan(wanted.folders, wanted.names, wanted.one_source)
@@ -276,6 +283,7 @@ def crossval(
     name = f"{date.today().isoformat()}-{recipe.name}-{CROSSVAL}"
     with new_run(wanted.runs, name) as made, _resumable(made, CROSSVAL):
         card = make_card(CROSSVAL, recipe, dataset, seed, shlex.join(sys.argv))
+        card["threads"] = name_threads(threads or count_cores())
         for number, rows in enumerate(splits, start=1):
             fold = made.partial / f"fold-{number}"
             fold.mkdir()
@@ -283,36 +291,92 @@ def crossval(
             write_card(fold, card | {"kind": FIT})
         write_card(made.partial, card | {"folds": folds, "measure": list(apart)})
         _keep_features(made, wanted)
-        _cross_validate(made)
+        _cross_validate(made, address)
 
 
-def _cross_validate(made: NewRun) -> None:
+def _cross_validate(made: NewRun, address: str | None) -> None:
     """Train and score the folds that a hidden run folder plans, but for those done, and report."""
-    from aiart_train.crossval import pooled_report, score_fold
-    from aiart_train.data.split import TRAINED, read_split, rows_of
+    from aiart_train.crossval import pooled_report, read_tested
+    from aiart_train.data.split import TRAINED, read_split
     from aiart_train.evaluation.scores import SCORES, write_scores
     from aiart_train.learning.fit import UnfitRecipe
     from aiart_train.report.run import headline, save_report
-    from aiart_train.run_folder import CARD, FEATURES, SPLIT, read_card
+    from aiart_train.run_folder import CARD, SPLIT, read_card
 
     card = read_card(made.partial / CARD)
-    recipe, folder, seed = from_dict(card["recipe"]), Path(card["data"]["folder"]), card["seed"]
-    features = made.partial / FEATURES
-    rows: list[ScoredRow] = []
-    rates: dict[bool, float] = {}
-    for number in range(1, card["folds"] + 1):
-        click.echo(f"fold {number}/{card['folds']}", err=True)
-        fold = made.partial / f"fold-{number}"
-        split = read_split(fold / SPLIT, TRAINED)
-        trained, validated = (len(rows_of(split, part)) for part in ("train", "validation"))
-        shown = listener(Forecast(recipe, trained, validated, card["folds"] - number, rates))
-        with usage_errors(UnfitRecipe):
-            rows += score_fold(recipe, folder, split, seed, number, fold, shown, features)
+    threads = card.get("threads") or name_threads(count_cores())  # older cards have none
+    set_threads(threads)
+    folds = [made.partial / f"fold-{number}" for number in range(1, card["folds"] + 1)]
+    splits = [read_split(fold / SPLIT, TRAINED) for fold in folds]
+    with usage_errors(UnfitRecipe):
+        if address:
+            _train_side_by_side(made, card, splits, threads, address)
+        else:
+            _train_in_turn(made, card, splits)
+    rows = [row for fold in folds for row in read_tested(fold)]
     report = pooled_report(made.folder.name, f"a network of {card['folds']}", card, rows)
     write_scores(made.partial / SCORES, rows)
     save_report(made.partial, report)
     say(headline(report))
     click.echo(made.folder)
+
+
+def _train_in_turn(
+    made: NewRun, card: Mapping[str, Any], splits: Sequence[Sequence[SplitRow]]
+) -> None:
+    from aiart_train.crossval import is_done, score_fold
+    from aiart_train.data.split import rows_of
+    from aiart_train.run_folder import FEATURES
+
+    recipe, folder, seed = from_dict(card["recipe"]), Path(card["data"]["folder"]), card["seed"]
+    rates = _look_ahead(made, card, splits[0])
+    for number, rows in enumerate(splits, start=1):
+        click.echo(f"fold {number}/{len(splits)}", err=True)
+        fold = made.partial / f"fold-{number}"
+        if not is_done(fold):
+            trained, validated = (len(rows_of(rows, part)) for part in ("train", "validation"))
+            shown = listener(Forecast(recipe, trained, validated, len(splits) - number, rates))
+            score_fold(recipe, folder, rows, seed, number, fold, shown, made.partial / FEATURES)
+
+
+def _train_side_by_side(
+    made: NewRun,
+    card: Mapping[str, Any],
+    splits: Sequence[tuple[SplitRow, ...]],
+    threads: Mapping[str, int],
+    address: str,
+) -> None:
+    from aiart_train.card import find_versions
+    from aiart_train.cluster import Fold, Plan, score_folds
+    from aiart_train.crossval import is_done, write_fold
+    from aiart_train.run_folder import FEATURES
+
+    recipe, folder, seed = from_dict(card["recipe"]), Path(card["data"]["folder"]), card["seed"]
+    _look_ahead(made, card, splits[0])
+    features = (made.partial / FEATURES).read_bytes() if recipe.head_views else b""
+    plan = Plan(recipe, folder, seed, threads, find_versions(), features)
+    folds = [Fold(number, rows) for number, rows in enumerate(splits, start=1)]
+    due = [fold for fold in folds if not is_done(made.partial / f"fold-{fold.number}")]
+    for number, files in score_folds(address, plan, due):
+        write_fold(made.partial / f"fold-{number}", files)
+        click.echo(f"fold {number}/{len(splits)} is done", err=True)
+
+
+def _look_ahead(
+    made: NewRun, card: Mapping[str, Any], rows: Sequence[SplitRow]
+) -> dict[bool, float]:
+    """Compute what all heads are fitted on; tell the time of a pass, as `Forecast` has it."""
+    from aiart_train.learning.fit import compute_features
+    from aiart_train.run_folder import FEATURES
+
+    recipe, folder = from_dict(card["recipe"]), Path(card["data"]["folder"])
+    if not recipe.head_views:
+        return {}
+    begun, features = time.monotonic(), made.partial / FEATURES
+    pictures = sorted(rows, key=lambda row: row.path)  # as no fold has them
+    shown = progress("Looking at pictures")
+    computed = compute_features(recipe, folder, pictures, card["seed"], features, shown)
+    return {False: (time.monotonic() - begun) / computed} if computed else {}
 
 
 @main.command()
@@ -345,7 +409,7 @@ def evaluate(
       aiart-train evaluate runs/latest --robustness
       aiart-train evaluate runs/latest --data art-from-elsewhere
     """
-    _load_keras()
+    start_keras()
     from aiart_train.data.dataset import fingerprint
     from aiart_train.data.split import rows_of
     from aiart_train.evaluation.calibration import apply_rule, fit_decision
@@ -433,7 +497,7 @@ def compare(a: Path, b: Path) -> None:
     Example:
       aiart-train compare runs/2026-11-22-seed runs/latest
     """
-    _load_keras()
+    start_keras()
     from aiart_train.evaluation.comparison import compare as compare_scores
     from aiart_train.evaluation.comparison import describe
     from aiart_train.evaluation.scores import SCORES, read_scores, scores_of
@@ -525,7 +589,7 @@ def fetch_weights(network: str) -> None:  # noqa: ARG001  there is one as yet
       aiart-train fetch-weights clip
     """
     require_extra("train", "onnx")
-    _load_keras()
+    start_keras()
     from aiart_train.learning.architectures.clip_weights import fetch_clip
 
     path = fetch_clip()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from aiart_edge.files import write_atomically
 from aiart_train.data.split import SplitRow, rows_of
 from aiart_train.evaluation.calibration import cross_fit
 from aiart_train.evaluation.evaluate import predict, targets
@@ -35,8 +36,8 @@ def score_fold(
     fold_folder: Path,
     listener: Listener,
     features: Path,
-) -> tuple[ScoredRow, ...]:
-    """Train on one fold's training part and score its test part, or read what was scored before.
+) -> None:
+    """Train on one fold's training part and score its test part.
 
     The fold's folder becomes a run folder, but for its card and its report.
 
@@ -48,28 +49,61 @@ def score_fold(
         number: of the fold.
         fold_folder: of its files; a checkpoint in it is gone on from.
         listener: is told how it goes.
-        features: the file in which what a head is fitted on is kept for the folds to come.
-
-    Returns:
-        The scored rows of the test part.
+        features: the file in which what a head is fitted on is kept.
 
     Raises:
         PictureError: a picture of the split cannot be read any more.
         AiartError: a file of the fold cannot be written, or is broken.
     """
-    if not (fold_folder / SCORES).exists():
-        keras.utils.clear_session()  # of the fold before
-        checkpoint = fold_folder / CHECKPOINT
-        model, history = fit(recipe, folder, rows, seed, checkpoint, listener, features=features)
-        kept = None if recipe.epochs else features
-        scored: tuple[ScoredRow, ...] = ()
-        for part in ("validation", "test"):
-            if pictures := rows_of(rows, part):
-                scores = predict(model, folder, pictures, recipe.input, features=kept)
-                scored += add_scores(pictures, scores, number)
-        model.save(fold_folder / MODEL)
-        write_history(fold_folder, history)
-        write_scores(fold_folder / SCORES, scored)
+    keras.utils.clear_session()  # of the fold before
+    checkpoint = fold_folder / CHECKPOINT
+    model, history = fit(recipe, folder, rows, seed, checkpoint, listener, features=features)
+    kept = None if recipe.epochs else features
+    scored: tuple[ScoredRow, ...] = ()
+    for part in ("validation", "test"):
+        if pictures := rows_of(rows, part):
+            scores = predict(model, folder, pictures, recipe.input, features=kept)
+            scored += add_scores(pictures, scores, number)
+    model.save(fold_folder / MODEL)
+    write_history(fold_folder, history)
+    write_scores(fold_folder / SCORES, scored)
+
+
+def is_done(fold_folder: Path) -> bool:
+    """Say whether a fold was trained and scored.
+
+    Args:
+        fold_folder: of its files, of which the scores come last.
+    """
+    return (fold_folder / SCORES).exists()
+
+
+def write_fold(fold_folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write what a fold left on another machine.
+
+    Args:
+        fold_folder: of its files.
+        files: content, by name.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    for name in sorted(files, key=SCORES.__eq__):  # these last, since they say that it is done
+        write_atomically(fold_folder / name, files[name])
+
+
+def read_tested(fold_folder: Path) -> tuple[ScoredRow, ...]:
+    """Read the scores of a fold's test part.
+
+    Args:
+        fold_folder: of a fold that is done.
+
+    Returns:
+        The scored rows.
+
+    Raises:
+        DataError: they are broken.
+    """
     return tuple(row for row in read_scores(fold_folder / SCORES) if row.part == "test")
 
 

@@ -204,14 +204,14 @@ def usage_errors(kind: type[ValueError]) -> Iterator[None]:
         raise click.UsageError(str(error)) from error
 
 
-def refuse_beside_resume() -> None:
-    """Refuse the options that an unfinished run has answered already."""
+def refuse_beside_resume(*others: str) -> None:
+    """Refuse the options that an unfinished run has answered already, but for others."""
     context = click.get_current_context()
     given = [
         parameter.opts[0]
         for parameter in context.command.params
         if parameter.name
-        and parameter.name not in {"resume", "runs"}
+        and parameter.name not in {"resume", "runs", *others}
         and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
     ]
     if given:

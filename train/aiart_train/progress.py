@@ -56,6 +56,11 @@ class Forecast:
         """Number of the last epoch, the head's fit among them."""
         return bool(self.recipe.head_views) + self.recipe.epochs
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether an epoch like the first was measured."""
+        return self._is_head(1) in self.rates
+
     def measure(self, epoch: int, share: float, seconds: float) -> None:
         """Learn how long a share of an epoch took."""
         self.rates[self._is_head(epoch)] = seconds / (share * self._passes(epoch))
@@ -97,7 +102,7 @@ def listener(forecast: Forecast, clock: Callable[[], float] = time.monotonic) ->
     from aiart_train.learning.fit import Listener  # noqa: PLC0415  it needs Keras
 
     begun = first = clock()
-    epoch, is_foretold = 1, bool(forecast.rates)
+    epoch, is_foretold = 1, forecast.is_begun
 
     def begin_epoch(number: int) -> None:
         nonlocal epoch, begun

@@ -85,8 +85,8 @@ class NewRun:
 
     @property
     def can_be_resumed(self) -> bool:
-        """Whether a training of it has begun."""
-        return any(self.partial.rglob(CHECKPOINT))
+        """Whether a training of it has begun, or one of its folds is done."""
+        return any(any(self.partial.rglob(name)) for name in (CHECKPOINT, MODEL))
 
 
 @contextlib.contextmanager
@@ -317,6 +317,7 @@ def _is_card(card: Any) -> bool:
         and all(type(text) is str for text in (*data.get("broken", []), *card.get("measure", [])))
         and all(type(count) is int for count in card.get("parts", {}).values())
         and all(type(text) is str for text in card.get("versions", {}).values())
+        and all(type(count) is int for count in card.get("threads", {}).values())
         and all(
             type(value).__name__ == values[name] or (type(value), values[name]) == (int, "float")
             for name, value in given.items()

@@ -9,6 +9,7 @@ same when it is run twice, and how its parts are put together.
     shard     what becomes of the files of one shard
     parquet   records as tables, where that is asked for
     crew      the processes that work on shards; cluster, those of several machines
+    engine    tasks on a Ray cluster, whatever they are
     run       what is to be done, and what stands there
     summary   what stands in all results
 """

@@ -1,4 +1,4 @@
-"""Shards as tasks of Ray's core, by the extra `ray`; this module is imported without it, too.
+"""Shards as tasks on a cluster, see `engine`.
 
 A task gives the bytes of a shard's results, and only the driver writes. Before its first shard a
 process proves that it would give the same bytes as the driver, and that it sees the pictures.
@@ -7,29 +7,22 @@ process proves that it would give the same bytes as the driver, and that it sees
 from __future__ import annotations
 
 import os
-import socket
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from functools import cache
-from itertools import islice
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from aiart_edge.batch.engine import do_tasks
 from aiart_edge.batch.manifest import Manifest, find_versions
 from aiart_edge.batch.shard import Rules, Task, classify_shard
-from aiart_edge.errors import AiartError, DataError, RuntimeUnavailable, require_extra
+from aiart_edge.errors import AiartError, DataError
 from aiart_edge.memory import share_of
 
 if TYPE_CHECKING:
     from aiart_edge.classifier import Classifier
-
-LOCAL = "local"  # in place of an address: a cluster of this machine alone, which ends with the run
-
-_PATIENCE = 10  # seconds that a cluster's head may take to answer
-_TRIES = 5  # of a shard whose node or process is lost
-_AHEAD = 2  # tasks in flight for each processor
 
 
 def do_shards(
@@ -58,61 +51,10 @@ def do_shards(
     """
     todo = iter(tasks)
     if first := next(todo, None):
-        # Ray prints what its processes die of to standard output, which is for data.
-        with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), _connected(address, jobs):  # noqa: PTH123
-            yield from _do_all(manifest, first, todo, rules, runtime)
-
-
-@contextmanager
-def _connected(address: str, jobs: int) -> Iterator[None]:
-    """Join a cluster for the time of a `with` statement."""
-    require_extra("ray", "ray")
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    import ray  # noqa: PLC0415  an extra
-
-    quiet: dict[str, Any] = {"logging_level": "critical", "log_to_driver": False}
-    try:
-        if address == LOCAL:
-            here = {"num_cpus": jobs, "include_dashboard": False}
-            ray.init(**here, _node_ip_address="127.0.0.1", **quiet)
-        else:
-            host, _, port = address.rpartition(":")
-            # Ray itself would try for many minutes.
-            socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
-            if host.startswith("127."):  # else the driver is sought at the address others see
-                quiet["_node_ip_address"] = host
-            ray.init(address=address, **quiet)
-    except (OSError, OverflowError, RuntimeError, ValueError) as error:
-        problem = " ".join(str(error).split())[:200]
-        raise RuntimeUnavailable(f"no cluster answers at {address} ({problem})") from error
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _do_all(
-    manifest: Manifest, first: Task, todo: Iterator[Task], rules: Rules, runtime: str
-) -> Iterator[tuple[Task, bytes]]:
-    import ray  # noqa: PLC0415  an extra
-
-    seen = next((name for name in first.names if os.path.exists(name)), b"")  # noqa: PTH110
-    common = ray.put(Run(manifest, rules, runtime, seen))
-    remote = ray.remote(num_cpus=1, max_retries=_TRIES)(do_task)
-    under_way = {remote.remote(common, first): first}
-    while under_way:
-        free = _AHEAD * int(ray.cluster_resources().get("CPU", 1)) - len(under_way)
-        under_way |= {remote.remote(common, task): task for task in islice(todo, max(0, free))}
-        done, _ = ray.wait(list(under_way))
-        for reference in done:
-            task = under_way.pop(reference)
-            try:
-                answer = ray.get(reference)
-            except ray.exceptions.RayError:  # its process or node is lost, _TRIES times over
-                answer = b""
-            if isinstance(answer, AiartError):
-                raise answer
-            yield task, answer
+        seen = next((name for name in first.names if os.path.exists(name)), b"")  # noqa: PTH110
+        run = Run(manifest, rules, runtime, seen)
+        for task, content in do_tasks(address, jobs, do_task, run, chain([first], todo)):
+            yield task, content or b""
 
 
 class Run:

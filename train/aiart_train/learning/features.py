@@ -49,6 +49,9 @@ class FeatureCache:
             (head,) = np.frombuffer(self._read(place, self._head.itemsize), self._head)
             self._places[head["picture"].tobytes().hex(), int(head["view"])] = place
 
+    def __len__(self) -> int:
+        return len(self._places)
+
     def __contains__(self, key: Key) -> bool:
         return key in self._places
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,13 +89,8 @@ def fit(
         UnfitRecipe: the recipe does not fit its architecture.
         AiartError: the training does not fit into memory.
     """
-    keras.utils.set_random_seed(seed)
-    with scope():
-        model = build(recipe)
+    model = _begin_with(recipe, seed, scope)
     first = _first_to_learn(model, recipe)  # before anything takes its time
-    if recipe.head_views:
-        fold_scales(model)
-        round_kernels(model)
     # What never learns need not lie in a checkpoint.
     learnt = model.variables if recipe.epochs else model.get_layer(HEAD).variables
     train, validation = rows_of(rows, "train"), rows_of(rows, "validation")
@@ -133,6 +128,60 @@ def fit(
     if recipe.head_views:  # what the epochs behind the head's fit have moved
         round_kernels(trained)
     return trained, state.history
+
+
+def compute_features(
+    recipe: Recipe,
+    folder: Path,
+    rows: Sequence[SplitRow],
+    seed: int,
+    features: Path,
+    progress: Callable[[Sequence[int]], Iterable[int]] = iter,
+) -> int:
+    """Compute what the head is fitted on, before the trainings that share it.
+
+    So it is the same whichever of them is first. What lies there is not computed again.
+
+    Args:
+        recipe: whose head is fitted.
+        folder: the data folder.
+        rows: all pictures that one of the trainings has.
+        seed: of the trainings.
+        features: the file in which it is kept.
+        progress: wraps the steps that are walked through. Default: nothing.
+
+    Returns:
+        How many views of pictures were computed.
+
+    Raises:
+        PictureError: a picture cannot be read any more.
+        UnfitRecipe: the recipe does not fit its architecture.
+        AiartError: it does not fit into memory, or there is no room for the file.
+    """
+    model = _begin_with(recipe, seed)
+    batches = PictureBatches(
+        folder, rows, recipe.input, recipe.batch_size, seed, recipe.augmentation
+    )
+    with _plain_errors(batches), open_cache(features, model) as cache:
+        seen, before = FeatureBatches(batches, model, cache), len(cache)
+        for step in progress(range(recipe.head_views * len(seen))):
+            view, number = divmod(step, len(seen))
+            seen.begin_view(view)
+            seen[number]
+        return len(cache) - before
+
+
+def _begin_with(
+    recipe: Recipe, seed: int, scope: Callable[[], AbstractContextManager[Any]] = nullcontext
+) -> keras.Model:
+    """Build the network from which a training begins."""
+    keras.utils.set_random_seed(seed)
+    with scope():
+        model = build(recipe)
+    if recipe.head_views:
+        fold_scales(model)
+        round_kernels(model)
+    return model
 
 
 def build(recipe: Recipe) -> keras.Model:
