@@ -7,30 +7,39 @@ place. Nothing is asked but the store: no keys are sought on the network where n
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from aiart_edge.errors import AccessError, DataError, PictureError, require_extra
+from aiart_edge.errors import AccessError, AiartError, DataError, PictureError, require_extra
 from aiart_edge.formats import HEAD
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-# Where the keys of a store may stand; else its client would ask the machine's provider.
+# What names the keys of a store, each whole; else its client would ask the machine's provider, at
+# an address of instance metadata, and has no switch such as AWS_EC2_METADATA_DISABLED.
 _KEYS = {
-    "s3": ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE"),
-    "gs": (
-        "GOOGLE_APPLICATION_CREDENTIALS",
-        "GOOGLE_SERVICE_ACCOUNT",
-        "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "s3": (
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"),
     ),
-    "az": ("AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CLIENT_SECRET"),
+    "gs": (
+        ("GOOGLE_APPLICATION_CREDENTIALS",),
+        ("GOOGLE_SERVICE_ACCOUNT",),
+        ("GOOGLE_SERVICE_ACCOUNT_KEY",),
+    ),
+    "az": (
+        ("AZURE_STORAGE_ACCOUNT_KEY",),
+        ("AZURE_STORAGE_SAS_TOKEN",),
+        ("AZURE_STORAGE_CLIENT_ID", "AZURE_STORAGE_CLIENT_SECRET", "AZURE_STORAGE_TENANT_ID"),
+    ),
 }
 _LARGEST_OBJECT = 128 << 20  # bytes
 _LIMITS = {"connect_timeout": "10s", "timeout": "120s"}
-_TRIES_TO_LIST = 5
+_PAUSES = (0.1, 0.4, 1.6)  # seconds before a listing that got no further is tried again
 
 
 def is_url(name: str) -> bool:
@@ -60,18 +69,24 @@ def list_objects(url: str, *, anonymous: bool) -> dict[bytes, bytes]:
     import obstore  # noqa: PLC0415  an extra
 
     root, prefix = _split(url)
-    if not anonymous and not any(map(os.environ.get, _KEYS[urlsplit(url).scheme])):
-        keys = " or ".join(_KEYS[urlsplit(url).scheme])
-        raise DataError(url, f"no keys are named: set {keys}, or say --anonymous")
-    try:
-        return {
-            os.fsencode(f"{root}/{found['path']}"): (found["e_tag"] or "").encode()
-            for part in obstore.list(_open(root, anonymous, _TRIES_TO_LIST), prefix)
-            for found in part
-        }
-    except Exception as error:  # no common class, and a panic has none
-        problem = " ".join(str(error).split(": <")[0].split("Debug source")[0].split())
-        raise DataError(url, f"cannot be listed ({problem[:300]})") from error
+    listed: dict[bytes, bytes] = {}
+    last, pauses = None, [*_PAUSES]
+    while True:
+        try:
+            for part in obstore.list(_open(root, anonymous), prefix, offset=last):
+                for found in part:
+                    name = os.fsencode(f"{root}/{found['path']}")
+                    listed[name] = (found["e_tag"] or "").encode()
+                    last, pauses = found["path"], [*_PAUSES]
+        except AiartError:
+            raise
+        except Exception as error:  # no common class, and a panic has none
+            if not pauses:
+                problem = " ".join(str(error).split(": <")[0].split("Debug source")[0].split())
+                raise DataError(url, f"cannot be listed ({problem[:300]})") from error
+            time.sleep(pauses.pop(0))
+        else:
+            return listed
 
 
 def read_object(url: str, etag: str, *, anonymous: bool) -> Iterator[bytes]:
@@ -88,12 +103,13 @@ def read_object(url: str, etag: str, *, anonymous: bool) -> Iterator[bytes]:
     Raises:
         AccessError: it cannot be reached, or has changed.
         PictureError: it is larger than any picture.
+        DataError: no keys are named.
     """
     from obstore import exceptions, get  # noqa: PLC0415  an extra
 
     root, key = _split(url)
     try:
-        found = get(_open(root, anonymous, 0), key, options={"if_match": etag} if etag else {})
+        found = get(_open(root, anonymous), key, options={"if_match": etag} if etag else {})
         if found.meta["size"] > _LARGEST_OBJECT:
             limit = f"{_LARGEST_OBJECT >> 20} MB"
             raise PictureError(url, f"cannot be read (it has more than {limit})")
@@ -115,13 +131,17 @@ def _split(url: str) -> tuple[str, str]:
 
 
 @cache
-def _open(root: str, anonymous: bool, tries: int) -> ObjectStore:
+def _open(root: str, anonymous: bool) -> ObjectStore:
     from obstore.store import from_url  # noqa: PLC0415  an extra
 
+    ways = _KEYS[urlsplit(root).scheme]
+    if not anonymous and not any(all(map(os.environ.get, names)) for names in ways):
+        keys = ", or ".join(" and ".join(names) for names in ways)
+        raise DataError(root, f"no keys are named: set {keys}; or say --anonymous")
     # Options here put the environment's out of force.
     in_clear = os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true"
     client = {**_LIMITS, "allow_http": in_clear}
-    options: Any = {"client_options": client, "retry_config": {"max_retries": tries}}
+    options: Any = {"client_options": client, "retry_config": {"max_retries": 0}}
     if anonymous:
         options["config"] = {"skip_signature": True}
     store: ObjectStore = from_url(root, **options)

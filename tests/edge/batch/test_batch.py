@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import pty
@@ -183,6 +184,29 @@ def test_two_runs_do_not_share_a_folder(
     with Results(tmp_path / "out"):
         said = one_line(aiart_edge("batch", SAMPLE.parent, "--out", tmp_path / "out"))
     assert "another aiart-edge batch is at work in this folder" in said
+
+
+def test_a_clock_that_jumps_changes_nothing(
+    aiart_edge: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pictures").mkdir()
+    for number in range(2):
+        draw(tmp_path / "pictures" / f"{number}.png", number)
+    out, year = tmp_path / "out", 365 * 24 * 3600
+    command = ("batch", tmp_path / "pictures", "--out", out, "--shards", 2, "--report")
+    assert aiart_edge(*command).exit_code == 0
+    before = results_of(out)
+    (out / "results" / "000001.jsonl").unlink()
+    for path in out.rglob("*"):
+        os.utime(path, (time.time() + year,) * 2)
+    os.utime(tmp_path / "pictures" / "1.png", (0, 0))
+    monkeypatch.setattr(time, "time", itertools.count(time.time(), -year).__next__)
+    again = aiart_edge(*command)
+    assert again.exit_code == 0, again.stderr
+    assert results_of(out) == before
+    told = dict(line.rsplit(None, 1) for line in again.stdout.splitlines())
+    assert told["this_run.files"] == "1"
+    assert float(told["this_run.seconds"]) > 0
 
 
 @pytest.mark.parametrize(
