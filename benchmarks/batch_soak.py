@@ -41,18 +41,19 @@ _CHILDREN = ("children_user", "children_system")
 _LONGEST = 60.0  # seconds until the processes of a dead run must be gone
 
 
-def draw(folder: Path, pictures: int) -> None:
-    """Draw small pictures, a thousand to a folder.
+def draw(folder: Path, pictures: int, size: tuple[int, int] = _SIZE) -> None:
+    """Draw pictures, a thousand to a folder.
 
     Args:
         folder: for them.
         pictures: how many.
+        size: of each, width and height in pixels. Default: a small one.
     """
     for number in range(pictures):
         below = folder / f"{number // 1000:04}"
         below.mkdir(exist_ok=True)
         corners = np.random.default_rng(number).integers(0, 256, (3, 4, 3), dtype=np.uint8)
-        picture = Image.fromarray(corners).resize(_SIZE, Image.Resampling.BICUBIC)
+        picture = Image.fromarray(corners).resize(size, Image.Resampling.BICUBIC)
         picture.save(below / f"{number:07}.jpg")
 
 
