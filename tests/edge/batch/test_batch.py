@@ -334,6 +334,8 @@ def test_a_run_that_is_killed_and_started_again_ends_as_one_that_was_not(
         time.sleep(chance.random() / 20)
         workers = [*children_of(process.pid)]
         assert workers
+        assert holds(process.pid, out / ".lock")
+        assert not any(holds(worker, out / ".lock") for worker in workers)
         process.kill()
         process.wait()
         assert process.returncode == -signal.SIGKILL
@@ -344,6 +346,13 @@ def test_a_run_that_is_killed_and_started_again_ends_as_one_that_was_not(
     assert [Path(str(record["path"])).name for record in records_of(out)] == [
         f"{number:03}.jpg" for number in range(600)
     ]
+
+
+def holds(pid: int, path: Path) -> bool:
+    try:
+        return path.resolve() in {held.resolve() for held in Path(f"/proc/{pid}/fd").iterdir()}
+    except OSError:  # it has ended
+        return False
 
 
 def lives(pid: int) -> bool:
