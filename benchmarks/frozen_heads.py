@@ -3,26 +3,31 @@
     python -m benchmarks.frozen_heads plan FOLDER DATA... --groups groups.csv
     python -m benchmarks.frozen_heads extract FOLDER clip_vit_b16_cut8 --view 0 --view 1
     python -m benchmarks.frozen_heads screen FOLDER clip_vit_b16_cut8 --cut 6 --cut 8
+    python -m benchmarks.frozen_heads curve FOLDER efficientnet_lite0 --size 240 --into curve.png
 
 `plan` draws the folds of `aiart-train crossval --by-source --groups`. `extract` runs every picture
 through the network once, with LiteRT in float32 on one thread, and goes on where it was broken off.
 `screen` fits the head of `aiart-train fit` in each fold and prints figures on what was left out,
 as rows of a table: balanced accuracy, AUC, AI art found where 5% of human art may be accused. It
-takes what is extracted so far, which is spread over all sources.
+takes what is extracted so far, which is spread over all sources. `curve` does the same with shares
+of what each fold trains on, to tell what more sources would bring.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
 import keras
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.special import expit
@@ -41,22 +46,27 @@ from aiart_train.data.split import (
     draw_folds,
     read_groups,
     read_split,
+    rows_of,
     write_split,
 )
-from aiart_train.evaluation.evaluate import measure
+from aiart_train.evaluation.evaluate import Metrics, measure
 from aiart_train.learning.architectures import ARCHITECTURES
 from aiart_train.learning.augment import augment
 from aiart_train.learning.features import FeatureCache
 from aiart_train.learning.kernels import fold_scales, round_kernels
 from aiart_train.learning.linear_head import regress
 from aiart_train.learning.recipes import HEAD, Augmentation
+from aiart_train.report.theme import render
 
 # Crops of .5 to 1 of the area, reduced to .5 to 1 of the size and enlarged again, as JPEG.
 VIEW = Augmentation(flip=True, zoom=0.3, rescale=1, jpeg=1)
 
+_SHARES, _DRAWS = (0.25, 0.5, 0.75), 3  # of the sources; and all of them, once
+
 _CANVAS = 1.5  # times the network's size, out of which views are cut so that they are sharp
 
 _DATA = "data"  # a link to the pictures
+_TIED = "tied.json"  # of each source that stays with others, the one that stands for them
 _WIDTH = 768  # of CLIP's tokens
 _TOLD = 100  # pictures, after which a line says how far it is
 
@@ -64,6 +74,7 @@ _ARCHITECTURE = click.argument("architecture", type=click.Choice(list(ARCHITECTU
 _PRECISIONS = click.Choice(["float32", "dynamic"])
 _PRECISION = click.option("--precision", type=_PRECISIONS, default="float32", show_default=True)
 _SIZE = click.option("--size", type=int, default=224, show_default=True, help="Pixels a side.")
+_SEED = click.option("--seed", default=0, show_default=True, help="Of the folds.")
 
 
 @click.group()
@@ -86,6 +97,7 @@ def plan(folder: Path, data: tuple[Path, ...], groups: Path, seed: int) -> None:
         if leaks := list(find_leaks(rows, tied.get)):
             raise click.ClickException(f"fold {number} leaks: {'; '.join(leaks)}")
         write_split(folder / f"seed-{seed}-fold-{number}.csv", rows)
+    write_atomically(folder / _TIED, json.dumps(tied, indent=1).encode())
     (folder / _DATA).unlink(missing_ok=True)
     (folder / _DATA).symlink_to(dataset.folder.resolve())
     click.echo(f"{len(dataset.pictures)} pictures, {len(folds)} folds, nothing on two sides")
@@ -141,7 +153,7 @@ def extract(
 @click.option("--on-view", type=int, help="Also score this view of what was left out.")
 @click.option("--on-precision", type=_PRECISIONS, help="Also score it with features of this one.")
 @click.option("--first", type=int, help="Take so many pictures alone, by their SHA-256.")
-@click.option("--seed", default=0, show_default=True, help="Of the folds.")
+@_SEED
 def screen(
     folder: Path,
     architecture: str,
@@ -159,13 +171,8 @@ def screen(
     seed: int,
 ) -> None:
     """Fit heads in each fold of the plan, and print a row for each combination of the values."""
-
-    def open_cache(wanted: str) -> FeatureCache:
-        network = folder / f"{architecture}-{size}-{wanted}.tflite"
-        (out,) = Interpreter(str(network)).get_output_details()
-        return FeatureCache(network.with_suffix(".f16"), int(out["shape"][-1]))
-
-    cache, judged = open_cache(precision), open_cache(on_precision or precision)
+    cache = _open_cache(folder, architecture, size, precision)
+    judged = _open_cache(folder, architecture, size, on_precision or precision)
     also = on_view is not None or on_precision is not None
     wanted = [(cache, view) for view in range(max(trained) + 1)]
     wanted += [(judged, on_view or 0)] if also else []
@@ -174,10 +181,7 @@ def screen(
         for row in _pictures(folder)[:first]
         if all((row.sha256, view) in where for where, view in wanted)
     ]
-    folds = [
-        {row.sha256: row.part for row in read_split(path, TRAINED)}
-        for path in sorted(folder.glob(f"seed-{seed}-fold-*.csv"))
-    ]
+    tests = _test_parts(folder, rows, seed)
     click.echo(
         f"{architecture}-{size}-{precision}, folds of seed {seed}: {len(rows)} of "
         f"{len(_pictures(folder))} pictures, {len({row.source for row in rows})} sources"
@@ -191,8 +195,7 @@ def screen(
             penalties, exponents, consistencies
         ):
             logits, on_changed = np.empty(len(rows)), np.empty(len(rows))
-            for parts in folds:
-                test = np.array([parts[row.sha256] == "test" for row in rows])
+            for test in tests:
                 *slopes, intercept = _fit(rows, views, ~test, penalty, exponent, consistency)
                 logits[test] = views[0][test] @ slopes + intercept
                 if shown is not None:
@@ -204,6 +207,53 @@ def screen(
                 flips = ((logits > 0) != (on_changed > 0)).mean()
                 cells += f"; also {_figures(rows, on_changed)}, {flips:.1%} change"
             click.echo(f"| {label} | {cells} |")
+
+
+@main.command()
+@click.argument("folder", type=PATH)
+@_ARCHITECTURE
+@_SIZE
+@_PRECISION
+@click.option("--penalty", default=0.1, show_default=True)
+@click.option("--balance", default=0.5, show_default=True, help="As `screen` has it.")
+@click.option("--into", type=PATH, required=True, help="The plot, a PNG file.")
+@_SEED
+def curve(
+    folder: Path,
+    architecture: str,
+    size: int,
+    precision: str,
+    penalty: float,
+    balance: float,
+    into: Path,
+    seed: int,
+) -> None:
+    """Fit heads on shares of the sources, tied ones together, and draw what each is worth.
+
+    Each draw of a share is of all the sources, and a fold's head learns from those of them that its
+    test part, the same for every share, does not hold.
+    """
+    cache = _open_cache(folder, architecture, size, precision)
+    rows = [row for row in _pictures(folder) if (row.sha256, 0) in cache]
+    views = _read(cache, rows, 0, np.arange(cache.width))[np.newaxis]
+    tied = json.loads((folder / _TIED).read_bytes())
+    units = np.array([tied.get(row.source, row.source) for row in rows])
+    tests = _test_parts(folder, rows, seed)
+    points: dict[float, list[tuple[float, float | None, float | None]]] = {}
+    click.echo("| share | draw | sources | balanced accuracy, AUC, AI found |\n|---|---|---:|---|")
+    for share, draw in [*itertools.product(_SHARES, range(_DRAWS)), (1.0, 0)]:
+        order = np.random.default_rng(draw).permutation(np.unique(units))
+        taken = np.isin(units, order[: round(share * len(order))])
+        logits, sources = np.empty(len(rows)), []
+        for test in tests:
+            train = taken & ~test
+            *slopes, intercept = _fit(rows, views, train, penalty, balance, 0)
+            logits[test] = views[0][test] @ slopes + intercept
+            sources.append(len({rows[place].source for place in np.flatnonzero(train)}))
+        mean, found = float(np.mean(sources)), _measure(rows, logits)
+        points.setdefault(share, []).append((mean, found.balanced_accuracy, found.auc))
+        click.echo(f"| {share:g} | {draw} | {mean:.0f} | {_figures(rows, logits)} |")
+    write_atomically(into, render("light", partial(_draw, points=points)))
 
 
 def view_of(path: Path, sha256: str, size: int, number: int) -> NDArray[np.uint8]:
@@ -297,9 +347,13 @@ def _weigh(rows: Sequence[SplitRow], exponent: float) -> NDArray[np.float32]:
     return weights
 
 
-def _figures(rows: Sequence[SplitRow], logits: NDArray[np.float64]) -> str:
+def _measure(rows: Sequence[SplitRow], logits: NDArray[np.float64]) -> Metrics:
     p_ai = expit(logits)
-    found = measure(rows, np.stack([p_ai, 1 - p_ai], axis=1))
+    return measure(rows, np.stack([p_ai, 1 - p_ai], axis=1))
+
+
+def _figures(rows: Sequence[SplitRow], logits: NDArray[np.float64]) -> str:
+    found = _measure(rows, logits)
     return f"{found.balanced_accuracy:.3f} {found.auc:.3f} {found.tpr_at_5_fpr:.2f}"
 
 
@@ -319,6 +373,36 @@ def _read(
 ) -> NDArray[np.float32]:
     found = cache.read([(row.sha256, view) for row in rows])[:, columns]
     return found.astype(np.float32)
+
+
+def _open_cache(folder: Path, architecture: str, size: int, precision: str) -> FeatureCache:
+    network = folder / f"{architecture}-{size}-{precision}.tflite"
+    (out,) = Interpreter(str(network)).get_output_details()
+    return FeatureCache(network.with_suffix(".f16"), int(out["shape"][-1]))
+
+
+def _test_parts(folder: Path, rows: Sequence[SplitRow], seed: int) -> list[NDArray[np.bool_]]:
+    """Say for each fold which of the rows it tests on."""
+    folds = (
+        {row.sha256 for row in rows_of(read_split(path, TRAINED), "test")}
+        for path in sorted(folder.glob(f"seed-{seed}-fold-*.csv"))
+    )
+    return [np.array([row.sha256 in tested for row in rows]) for tested in folds]
+
+
+def _draw(
+    figure: Figure, points: Mapping[float, Sequence[tuple[float, float | None, float | None]]]
+) -> None:
+    """Draw both figures against sources: a line through the means, a point for each draw."""
+    axes = figure.subplots()
+    shares = [np.array(draws, float) for draws in points.values()]
+    for column, label in ((2, "AUC"), (1, "balanced accuracy")):
+        means = np.array([draws.mean(axis=0) for draws in shares])
+        (line,) = axes.plot(means[:, 0], means[:, column], label=label)
+        for draws in shares:
+            axes.scatter(draws[:, 0], draws[:, column], s=16, color=line.get_color())
+    axes.set(xlabel="sources that a head has learnt from", ylabel="on sources left out")
+    axes.legend()
 
 
 def _pictures(folder: Path) -> list[SplitRow]:

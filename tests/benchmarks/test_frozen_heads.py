@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from aiart_train.data.split import SplitRow
 from benchmarks.frozen_heads import find_leaks, main, view_of
@@ -51,6 +52,19 @@ def test_features_are_computed_once_and_heads_are_scored_on_what_they_have_not_s
     balanced, auc, _ = (float(figure) for figure in plain.split("|")[2].split(";")[0].split())
     assert balanced > 0.7  # strokes and gradients are easily told apart, even by chance's features
     assert auc > 0.8
+
+
+def test_heads_on_shares_of_the_sources_are_scored_and_drawn(folder: Path, tmp_path: Path) -> None:
+    run("extract", folder, *NETWORK)
+    shown = run("curve", folder, *NETWORK, "--into", tmp_path / "curve.png")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in shown.output.splitlines()]
+    shares = [(float(share), int(sources)) for share, _, sources, _ in rows[2:]]
+    assert [share for share, _ in shares] == [0.25] * 3 + [0.5] * 3 + [0.75] * 3 + [1]
+    quarters, everything = [sources for share, sources in shares if share == 0.25], shares[-1][1]
+    assert everything == 10  # of twelve, five folds leave two or three out
+    assert all(1 <= sources <= 3 for sources in quarters)
+    with Image.open(tmp_path / "curve.png") as plot:
+        assert plot.format == "PNG"
 
 
 def test_a_view_depends_on_the_picture_and_its_number_alone(tmp_path: Path) -> None:
